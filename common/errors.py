@@ -1,0 +1,87 @@
+"""The tree of errors. Every error that leaves a module of Nurie is one of these, with a stable code.
+
+NurieError                  internal              a bug of ours
+├── InputError              bad_request           what a client sent is wrong: it gives up
+│   ├── BadImageError       bad_image             not a picture, truncated, or a format that we do not read
+│   ├── BadArchiveError     bad_archive           an archive that is damaged or not safe to open
+│   ├── TooLargeError       too_large             over a limit of pixels, bytes or entries
+│   └── BadParamsError      bad_params            a parameter is unknown or out of range
+├── NotFoundError           not_found             no such job, page, upload or artifact
+├── ConflictError           conflict              not possible in the state that the job is in
+├── ModelMissingError       model_missing         weights that a stage needs are not there or damaged
+├── TrainingFailedError     training_failed       a reference taught nothing (for example NaN losses)
+├── CancelledError          cancelled             the job was cancelled while a stage ran
+└── RetryableError          internal              worth another try, later
+    ├── StorageError        storage_unavailable   the object store does not answer
+    ├── OutOfMemoryError    out_of_memory
+    ├── StageTimeoutError   stage_timeout         a stage ran over its hard limit
+    └── WorkerLostError     worker_lost           a worker died or fell silent while it held a page
+"""
+
+from typing import ClassVar
+
+
+class NurieError(Exception):
+    """Base of all. `str()` of it is meant for clients: it names what is wrong, where, and the limit."""
+
+    code: ClassVar[str] = "internal"
+
+
+class InputError(NurieError):
+    code = "bad_request"
+
+
+class BadImageError(InputError):
+    code = "bad_image"
+
+
+class BadArchiveError(InputError):
+    code = "bad_archive"
+
+
+class TooLargeError(InputError):
+    code = "too_large"
+
+
+class BadParamsError(InputError):
+    code = "bad_params"
+
+
+class NotFoundError(NurieError):
+    code = "not_found"
+
+
+class ConflictError(NurieError):
+    code = "conflict"
+
+
+class ModelMissingError(NurieError):
+    code = "model_missing"
+
+
+class TrainingFailedError(NurieError):
+    code = "training_failed"
+
+
+class CancelledError(NurieError):
+    code = "cancelled"
+
+
+class RetryableError(NurieError):
+    pass
+
+
+class StorageError(RetryableError):
+    code = "storage_unavailable"
+
+
+class OutOfMemoryError(RetryableError):
+    code = "out_of_memory"
+
+
+class StageTimeoutError(RetryableError):
+    code = "stage_timeout"
+
+
+class WorkerLostError(RetryableError):
+    code = "worker_lost"

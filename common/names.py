@@ -1,0 +1,70 @@
+"""The one home of queue, task, stage and artifact names, and of each stage's code version.
+
+A test holds these names against the Procfile, the Celery routes and the registered tasks.
+"""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Stage(StrEnum):
+    """A step of a page, in the order in which a page goes through them."""
+
+    CGAN = "cgan"
+    S2P = "s2p"
+    INKNHUE = "inknhue"
+    METRICS = "metrics"
+
+
+STAGES: Final = tuple(Stage)
+
+CONTROL_QUEUE: Final = "control"
+QUEUES: Final = (*(stage.value for stage in STAGES), CONTROL_QUEUE)
+
+TRAIN_TASK: Final = "cgan.train"
+PAGE_TASKS: Final = {
+    Stage.CGAN: "cgan.paint",
+    Stage.S2P: "s2p.paint",
+    Stage.INKNHUE: "inknhue.paint",
+    Stage.METRICS: "metrics.score",
+}
+"""The task that does a stage's work on one page; each runs on the queue named like its stage."""
+
+CODE_VERSIONS: Final = {Stage.CGAN: 1, Stage.S2P: 1, Stage.INKNHUE: 1, Stage.METRICS: 1}
+"""Raise a stage's number when its results change, so that results kept under the old stage keys are not used again."""
+
+TRAINING_VERSION: Final = 1
+"""The same for the reference models that `cgan.train` makes."""
+
+
+class Artifact(StrEnum):
+    """What a page can be asked for; `SOURCE` comes from the client, the others from the stages."""
+
+    SOURCE = "source"
+    DRAFT = "draft"
+    REGIONS = "regions"
+    HINTS = "hints"
+    SKETCH = "sketch"
+    ROUGH = "rough"
+    ALIGNED = "aligned"
+    FINAL = "final"
+    METRICS = "metrics"
+
+
+STAGE_ARTIFACTS: Final = {
+    Stage.CGAN: (Artifact.DRAFT, Artifact.REGIONS, Artifact.HINTS),
+    Stage.S2P: (Artifact.SKETCH, Artifact.ROUGH),
+    Stage.INKNHUE: (Artifact.ALIGNED, Artifact.FINAL),
+    Stage.METRICS: (Artifact.METRICS,),
+}
+
+PICTURE_FORMATS: Final = ("png", "jpeg", "webp")
+EXTENSIONS: Final = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+
+
+def artifact_filename(artifact: Artifact, picture_format: str = "png") -> str:
+    """The file name of an artifact: `hints.json`, `draft.png`, and `final` in the job's format."""
+    if artifact in (Artifact.HINTS, Artifact.METRICS):
+        return f"{artifact}.json"
+    extension = EXTENSIONS[picture_format] if artifact is Artifact.FINAL else "png"
+    return f"{artifact}.{extension}"
