@@ -13,6 +13,7 @@ NurieError                  internal              a bug of ours
 ├── CancelledError          cancelled             the job was cancelled while a stage ran
 └── RetryableError          internal              worth another try, later
     ├── StorageError        storage_unavailable   the object store does not answer
+    ├── DatabaseError       database_unavailable  the database does not answer
     ├── OutOfMemoryError    out_of_memory
     ├── StageTimeoutError   stage_timeout         a stage ran over its hard limit
     └── WorkerLostError     worker_lost           a worker died or fell silent while it held a page
@@ -73,6 +74,10 @@ class RetryableError(NurieError):
 
 class StorageError(RetryableError):
     code = "storage_unavailable"
+
+
+class DatabaseError(RetryableError):
+    code = "database_unavailable"
 
 
 class OutOfMemoryError(RetryableError):

@@ -1,6 +1,7 @@
 """Pictures from outside, read with limits; pictures of ours, written. Pure: bytes in, arrays out."""
 
 import io
+import re
 import warnings
 from dataclasses import dataclass
 from typing import Final
@@ -14,8 +15,14 @@ from common.errors import BadImageError, TooLargeError
 READ_FORMATS: Final = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 READ_SUFFIXES: Final = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 MEDIA_TYPES: Final = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+MAX_SIDE_PX: Final = {"jpeg": 65_500, "webp": 16_383}
+"""The longest side that a format can hold; PNG has no limit that a page could reach."""
+PNG_END: Final = b"IEND\xaeB`\x82"
+"""The last chunk of every PNG; Pillow does not miss it when all pixels are there."""
 COLOUR_CHROMA: Final = 12.0
 """A pixel counts as coloured when its channels lie further apart than this, of 255: JPEG noise on grey stays below."""
+MAX_SHEET_TINT: Final = 0.25
+"""The most that paper yellowed by age leans to a colour, as a share of its brightness; beyond, the page is coloured."""
 COLOUR_SHARE: Final = 0.01
 """A page is in colour when more than this share of its pixels is coloured: a small stamp is not enough."""
 
@@ -50,7 +57,7 @@ def read_header(data: bytes, name: str, limits: ImageLimits | None = None) -> Im
         TooLargeError: more bytes or pixels than the limits.
     """
     with _open(data, name, limits or ImageLimits()) as image:
-        return ImageHeader(str(image.format), image.width, image.height)
+        return _header(image)
 
 
 def check_image(data: bytes, name: str, limits: ImageLimits | None = None) -> ImageHeader:
@@ -60,10 +67,10 @@ def check_image(data: bytes, name: str, limits: ImageLimits | None = None) -> Im
         BadImageError: as `read_header`, and when the data is truncated or damaged.
         TooLargeError: more bytes or pixels than the limits.
     """
-    with _open(data, name, limits or ImageLimits()) as image:
-        header = ImageHeader(str(image.format), image.width, image.height)
-        _load(image, name)
-    return header
+    limits = limits or ImageLimits()
+    with _open(data, name, limits) as image:
+        _load(image, data, name, limits)
+        return _header(image)
 
 
 def decode_image(data: bytes, name: str, limits: ImageLimits | None = None) -> NDArray[np.uint8]:
@@ -84,20 +91,33 @@ def decode_image(data: bytes, name: str, limits: ImageLimits | None = None) -> N
         BadImageError: empty, no picture, truncated, damaged, or a format outside `READ_FORMATS`.
         TooLargeError: more bytes or pixels than the limits.
     """
-    with _open(data, name, limits or ImageLimits()) as image:
-        _load(image, name)
+    limits = limits or ImageLimits()
+    with _open(data, name, limits) as image:
+        _load(image, data, name, limits)
         try:
             upright = ImageOps.exif_transpose(image) or image
+        except MemoryError:
+            raise
         except Exception:  # noqa: BLE001  Pillow raises many kinds on damaged EXIF; the pixels are good without it
             upright = image
-        return np.asarray(_to_rgb(upright), dtype=np.uint8)
+        try:
+            return np.asarray(_to_rgb(upright), dtype=np.uint8)
+        except ValueError as error:  # a colour model that Pillow reads and cannot convert
+            raise BadImageError(f"{name}: its colours ({upright.mode}) cannot be read as RGB") from error
 
 
 def encode_image(rgb: NDArray[np.uint8], picture_format: str = "png") -> bytes:
     """Encode RGB (H, W, 3) or grey (H, W), uint8 or (png only) uint16.
 
     The formats are png, jpeg (quality 95, 4:4:4) and webp (quality 92).
+
+    Raises:
+        TooLargeError: a side is longer than the format can hold.
     """
+    longest, limit = max(rgb.shape[:2]), MAX_SIDE_PX.get(picture_format)
+    if limit and longest > limit:
+        size = f"{rgb.shape[1]}×{rgb.shape[0]} px"
+        raise TooLargeError(f"{size} is over the limit of {limit} px a side of {picture_format}: take png")
     options: dict[str, dict[str, object]] = {
         "png": {"compress_level": 3},
         "jpeg": {"quality": 95, "subsampling": 0},
@@ -111,10 +131,14 @@ def encode_image(rgb: NDArray[np.uint8], picture_format: str = "png") -> bytes:
 def is_coloured(rgb: NDArray[np.uint8]) -> bool:
     """Whether a page (H, W, 3) uint8 is in colour already, judged on at most about 0.25 megapixels of it."""
     step = max(1, int((rgb.shape[0] * rgb.shape[1] / 250_000) ** 0.5))
-    sample = rgb[::step, ::step].astype(np.int16)
-    # A sheet yellowed by age is grey in another tint: what counts is how far pixels differ from the sheet's own tint.
-    spread = sample - sample.mean(axis=2, keepdims=True)
-    chroma = np.abs(spread - np.median(spread.reshape(-1, 3), axis=0)).max(axis=2)
+    sample = rgb[::step, ::step].reshape(-1, 3).astype(np.float32)
+    brightness = sample.mean(axis=1, keepdims=True)
+    spread = sample - brightness
+    # A sheet yellowed by age is grey in another tint, which fades towards black: what counts is how far pixels lie from
+    # the tint of the page's bright parts, at their own brightness.
+    bright = brightness[:, 0] > 64
+    tint = np.median((spread / np.maximum(brightness, 1))[bright], axis=0) if bright.any() else np.zeros(3)
+    chroma = np.abs(spread - np.clip(tint, -MAX_SHEET_TINT, MAX_SHEET_TINT) * brightness).max(axis=1)
     return float((chroma > COLOUR_CHROMA).mean()) > COLOUR_SHARE
 
 
@@ -125,11 +149,12 @@ def _open(data: bytes, name: str, limits: ImageLimits) -> Image.Image:
         raise TooLargeError(f"{name}: {len(data)} bytes is over the limit of {limits.max_bytes} bytes")
     try:
         with warnings.catch_warnings():
-            # Our own limit below replaces Pillow's warning about decompression bombs.
+            # Our own limit below replaces Pillow's warning about decompression bombs; its error, at 178 megapixels,
+            # stays: it strikes before WebP's decoder and TIFF's tiles take their memory.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image = Image.open(io.BytesIO(data), formats=READ_FORMATS)
-    except Image.DecompressionBombError:
-        raise TooLargeError(f"{name}: its header claims more than {limits.max_pixels / 1e6:g} megapixels") from None
+    except Image.DecompressionBombError as error:
+        raise _bomb(error, name, limits) from None
     except UnidentifiedImageError:
         raise BadImageError(f"{name}: not a picture that we read ({', '.join(READ_FORMATS).lower()})") from None
     except Exception as error:  # Pillow's readers raise many kinds on hostile headers
@@ -141,21 +166,41 @@ def _open(data: bytes, name: str, limits: ImageLimits) -> Image.Image:
     return image
 
 
-def _load(image: Image.Image, name: str) -> None:
+def _load(image: Image.Image, data: bytes, name: str, limits: ImageLimits) -> None:
     # The process-wide switch that would let truncated files through must be off.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
+    if image.format == "PNG" and PNG_END not in data:
+        raise BadImageError(f"{name}: truncated (it has no end)")
     try:
         image.load()
     except MemoryError:
         raise
+    except Image.DecompressionBombError as error:  # of a tile or a frame that is larger than the picture
+        raise _bomb(error, name, limits) from None
     except Exception as error:  # Pillow's decoders raise many kinds on damaged data
         raise BadImageError(f"{name}: truncated or damaged ({error})") from error
 
 
+def _bomb(error: Image.DecompressionBombError, name: str, limits: ImageLimits) -> TooLargeError:
+    claimed = re.search(r"\((\d+) pixels\)", str(error))
+    size = f"{int(claimed[1]) / 1e6:.0f} megapixels, which its header claims," if claimed else "its header's claim"
+    return TooLargeError(f"{name}: {size} is over the limit of {limits.max_pixels / 1e6:g} megapixels")
+
+
+def _header(image: Image.Image) -> ImageHeader:
+    # A JPEG with further pictures behind the first, as cameras write it, is MPO to Pillow.
+    return ImageHeader("JPEG" if image.format == "MPO" else str(image.format), image.width, image.height)
+
+
 def _to_rgb(image: Image.Image) -> Image.Image:
+    transparent = image.info.get("transparency")
     if image.mode in ("I", "I;16", "I;16B", "I;16L", "F"):
-        return Image.fromarray(_scale_deep_grey(np.asarray(image))).convert("RGB")
-    if image.mode == "P" or "transparency" in image.info:
+        samples = np.asarray(image)
+        grey = _scale_deep_grey(samples)
+        if isinstance(transparent, int):
+            grey[samples == transparent] = 255
+        return Image.fromarray(grey).convert("RGB")
+    if image.mode == "P" or transparent is not None:
         image = image.convert("RGBA")
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
         rgba = image.convert("RGBA")
@@ -166,6 +211,11 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 def _scale_deep_grey(samples: NDArray[np.generic]) -> NDArray[np.uint8]:
     """Scale 16-bit (0..65535) or float grey (0..1, or as far as it goes) to 0..255."""
-    values = samples.astype(np.float64)
-    top = max(1.0, float(np.nanmax(values, initial=0.0))) if samples.dtype.kind == "f" else 65535.0
-    return np.clip(np.nan_to_num(values) / top * 255 + 0.5, 0, 255).astype(np.uint8)
+    if samples.dtype.kind == "f":
+        values = samples.astype(np.float32)
+        top = max(1.0, float(values[np.isfinite(values)].max(initial=0)))
+        values = np.nan_to_num(values, nan=0, posinf=top, neginf=0)
+        return np.asarray(np.clip(values / top * 255 + 0.5, 0, 255), dtype=np.uint8)
+    # Integers of 32 bits, because a page of 100 megapixels in float64 takes gigabytes.
+    deep = np.clip(samples.astype(np.int32), 0, 65535).astype(np.uint32)
+    return np.asarray((deep * 255 + 32767) // 65535, dtype=np.uint8)

@@ -25,7 +25,7 @@ class JobParams(BaseModel):
     blend: float = Field(0.8, ge=0, le=1, description="λ: 0 takes all chroma from the aligned picture, 1 from rough.")
     keep_lightness: bool = Field(True, description="The result keeps the page's own lightness.")
     skip_coloured: bool = Field(True, description="Pages that are in colour already pass through byte for byte.")
-    preset: Literal["default", "original"] = Field("default", description="Settings of ours, or the original's.")
+    preset: Literal["default"] = Field("default", description="Set of settings; default is ours.")
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of everything random.")
     format: Literal["png", "jpeg", "webp"] = Field("png", description="Picture format of the result.")
     archive: Literal["cbz", "zip"] = Field("cbz", description="Archive format of the result.")
@@ -44,7 +44,7 @@ STAGE_PARAMS = {
         "skip_coloured",
         *TRAINING_PARAMS,
     ),
-    Stage.S2P: ("preset",),
+    Stage.S2P: (),
     Stage.INKNHUE: ("blend", "keep_lightness", "format"),
     Stage.METRICS: (),
 }

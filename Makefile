@@ -1,0 +1,80 @@
+# Nurie. `make help` lists what can be asked for.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+STAGES := cgan s2p inknhue metrics
+STAGE_ENVIRONMENTS := $(STAGES:%=.venvs/%/.ready)
+NURIE_ACCELERATOR ?= cpu
+
+# uv installs into every environment; pip's settings hold for it too.
+UV := .venvs/uv/bin/uv
+# An empty variable is an empty address to uv: only what is set is passed on.
+define pass_on
+ifneq ($(PIP_$(1)),)
+export UV_$(1) ?= $(PIP_$(1))
+endif
+endef
+$(foreach name,FIND_LINKS INDEX_URL EXTRA_INDEX_URL,$(eval $(call pass_on,$(name))))
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help setup setup-tests demo serve test lint bench clean requirements
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+
+setup: .venv/.ready $(STAGE_ENVIRONMENTS) ## Make all environments (does nothing where they are up to date)
+
+demo: setup ## Colour the sample chapter, or PAGES=folder REFERENCE=file; results in out/demo
+	@.venv/bin/python -m client.demo $(if $(PAGES),--pages "$(PAGES)") $(if $(REFERENCE),--reference "$(REFERENCE)")
+
+serve: setup ## Run everything until Ctrl-C, on http://127.0.0.1:8000
+	@.venv/bin/python -m client.serve
+
+test: setup setup-tests ## Run all tests, each in its environment
+	@tests/run
+
+lint: setup ## Check style, types and who may import whom
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+bench: setup ## Measure speed, memory and quality; figures in out/bench
+	@.venv/bin/python -m bench
+
+clean: ## Delete environments, data, results and caches
+	rm -rf .venv .venvs var out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
+	@for file in requirements/*.in; do \
+	  $(UV) pip compile -q --python-version 3.11 --no-header --no-annotate --no-emit-index-url $$file -o $${file%.in}.txt; \
+	  sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' $${file%.in}.txt; \
+	done
+
+setup-tests: .venvs/s3test/.ready
+
+$(UV):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Nurie needs Python 3.11: make PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -m venv .venvs/uv
+	@.venvs/uv/bin/pip install -q --disable-pip-version-check -r requirements/uv.txt
+
+.venv/.ready: requirements/api.txt | $(UV)
+	@echo "environment .venv"
+	@$(UV) venv -q --allow-existing --python $(PYTHON) .venv
+	@$(UV) pip sync -q --python .venv/bin/python requirements/api.txt
+	@touch $@
+
+# A GPU build: TensorFlow with CUDA, and the torch wheel of the index instead of a local CPU one.
+.venvs/%/.ready: requirements/%.txt | $(UV)
+	@echo "environment .venvs/$*"
+	@$(UV) venv -q --allow-existing --python $(PYTHON) .venvs/$*
+ifeq ($(NURIE_ACCELERATOR),cu)
+	@sed -E 's/^tensorflow-cpu==(.*)/tensorflow[and-cuda]==\1/' requirements/$*.txt > .venvs/$*/requirements.txt
+	@UV_FIND_LINKS= $(UV) pip install -q --python .venvs/$*/bin/python -r .venvs/$*/requirements.txt
+else
+	@$(UV) pip sync -q --python .venvs/$*/bin/python requirements/$*.txt
+endif
+	@touch $@

@@ -1,0 +1,100 @@
+"""Files on their way in: sent with the request, or uploaded before. Either can be read, and kept under a key."""
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import BinaryIO, Protocol, cast
+
+from werkzeug.datastructures import FileStorage
+
+from common.errors import InputError, NotFoundError, TooLargeError
+from common.jobs.models import Upload
+from storage.protocol import ObjectStore
+
+CHUNK_BYTES = 1024**2
+SPOOL_BYTES = 64 * CHUNK_BYTES
+MAX_NAME_CHARS = 200
+OCTETS = "application/octet-stream"
+
+
+class IncomingFile(Protocol):
+    """A file of a client; `name` is safe to show and to use inside an archive."""
+
+    @property
+    def name(self) -> str: ...
+
+    def open(self) -> AbstractContextManager[BinaryIO]:
+        """The bytes, seekable, from the start."""
+        ...
+
+    def keep(self, store: ObjectStore, key: str) -> None:
+        """Put the bytes under a key of a job."""
+        ...
+
+
+@dataclass(frozen=True)
+class SentFile:
+    """A file of a multipart request; werkzeug has spooled it."""
+
+    name: str
+    file: FileStorage
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        self.file.stream.seek(0)
+        yield cast(BinaryIO, self.file.stream)
+
+    def keep(self, store: ObjectStore, key: str) -> None:
+        with self.open() as stream:
+            store.put(key, stream, media_type=OCTETS)
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """A file that was uploaded before, by id; checked against what was announced when it is opened."""
+
+    name: str
+    upload: Upload
+    store: ObjectStore
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+            digest = hashlib.sha256()
+            try:
+                with self.store.open(self.upload.storage_key) as stream:
+                    while chunk := stream.read(CHUNK_BYTES):
+                        digest.update(chunk)
+                        spool.write(chunk)
+            except NotFoundError:
+                raise InputError(f"upload {self.upload.id} ({self.name}) was announced, but never sent") from None
+            if spool.tell() != self.upload.size:
+                raise InputError(f"{self.name}: {spool.tell()} bytes were sent, {self.upload.size} were announced")
+            if self.upload.sha256 not in (None, digest.hexdigest()):
+                raise InputError(f"{self.name}: its SHA-256 is not the one that was announced")
+            spool.seek(0)
+            yield cast(BinaryIO, spool)
+
+    def keep(self, store: ObjectStore, key: str) -> None:
+        store.copy(self.upload.storage_key, key)
+
+
+def read_all(file: IncomingFile, max_bytes: int) -> bytes:
+    """All bytes of a file, unless it is over the limit. Raises TooLargeError."""
+    with file.open() as stream:
+        data = stream.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise TooLargeError(f"{file.name}: over the limit of {max_bytes} bytes")
+    return data
+
+
+def safe_name(raw: str | None, fallback: str) -> str:
+    """A client's file name as a relative path that is safe in logs, archives and on every system."""
+    text = re.sub(r"[\x00-\x1f\x7f]", "", (raw or "").replace("\\", "/"))
+    parts = [part for part in PurePosixPath(text).parts if part not in ("/", "..") and not part.endswith(":")]
+    name = "/".join(parts)[-MAX_NAME_CHARS:].lstrip("/")
+    return name or fallback

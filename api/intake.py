@@ -1,0 +1,158 @@
+"""A colour job at the door: everything is checked first, then stored, then written down. Or nothing is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from api.context import Context
+from api.incoming import IncomingFile, read_all
+from common.archives import list_pages, read_entry
+from common.errors import BadImageError, InputError, TooLargeError
+from common.imaging import check_image, decode_image, is_coloured, read_header
+from common.jobs.ids import new_id, sha256_hex
+from common.jobs.store import NewJob, NewPage
+from common.params import parse_params
+from storage import keys
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What a client sent, not yet checked."""
+
+    pages: Sequence[IncomingFile] = ()
+    archive: IncomingFile | None = None
+    references: Sequence[IncomingFile] = ()
+    truths: Sequence[IncomingFile] = ()
+    params: Any = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A picture that passed, with the digest of its bytes."""
+
+    file: IncomingFile
+    sha256: str
+    size: int
+
+
+def submit_job(context: Context, submission: Submission) -> str:
+    """Check a submission, store its files, and create the job.
+
+    Returns:
+        The id of the new job.
+
+    Raises:
+        InputError: what is wrong, in which file, and the limit; then nothing was stored.
+        StorageError: storage does not answer; what had been stored was deleted again, as far as possible.
+    """
+    params = parse_params(submission.params)
+    _check_counts(context, submission)
+    # References before pages: they are few, and the likeliest to be forgotten.
+    references = [_check_reference(context, number, file) for number, file in enumerate(submission.references, 1)]
+    names = _check_archive(context, submission.archive) if submission.archive else []
+    pages = [_check_picture(context, f"page {number}", file) for number, file in enumerate(submission.pages, 1)]
+    truths = [_check_picture(context, f"truth {number}", file) for number, file in enumerate(submission.truths, 1)]
+    paired = pair_truths([page.file.name for page in pages] or names, [truth.file.name for truth in truths])
+
+    job_id = new_id()
+    try:
+        new_pages = [NewPage(name, None) for name in names] or [
+            NewPage(page.file.name, _keep(context, page, keys.source(job_id, number)))
+            for number, page in enumerate(pages, 1)
+        ]
+        for index, truth in paired.items():
+            kept = _keep(context, truths[truth], keys.truth(job_id, index + 1))
+            page = new_pages[index]
+            new_pages[index] = NewPage(page.name, page.source, truth_key=kept["key"], truth_sha256=kept["sha256"])
+        kept_references = [
+            _keep(context, reference, keys.reference(job_id, number)) | {"name": reference.file.name}
+            for number, reference in enumerate(references, 1)
+        ]
+        archive_key = None
+        if submission.archive:
+            archive_key = keys.archive(job_id)
+            submission.archive.keep(context.store, archive_key)
+        archive_name = submission.archive.name if submission.archive else None
+        context.jobs.create_job(
+            NewJob(job_id, context.tenant_id, params, new_pages, kept_references, archive_key, archive_name)
+        )
+    except Exception:
+        context.store.delete_prefix(keys.job_prefix(job_id))
+        raise
+    context.wake_control()
+    return job_id
+
+
+def pair_truths(pages: Sequence[str], truths: Sequence[str]) -> dict[int, int]:
+    """Pair truths with pages by name without suffix; by the whole path, or else by the last part alone.
+
+    Returns:
+        Index of the page → index of its truth.
+
+    Raises:
+        InputError: a truth fits no page, or several.
+    """
+    by_path: dict[str, list[int]] = {}
+    by_stem: dict[str, list[int]] = {}
+    for index, name in enumerate(pages):
+        by_path.setdefault(str(PurePosixPath(name).with_suffix("")), []).append(index)
+        by_stem.setdefault(PurePosixPath(name).stem, []).append(index)
+    pairs: dict[int, int] = {}
+    for index, name in enumerate(truths):
+        fits = by_path.get(str(PurePosixPath(name).with_suffix(""))) or by_stem.get(PurePosixPath(name).stem, [])
+        if len(fits) != 1 or fits[0] in pairs:
+            count = "no page" if not fits else "more than one page or truth"
+            raise InputError(f"truth {index + 1} ({name}): {count} is named like it")
+        pairs[fits[0]] = index
+    return pairs
+
+
+def _check_counts(context: Context, submission: Submission) -> None:
+    settings = context.settings
+    if not submission.references:
+        raise InputError("references: send at least one coloured page of the same work")
+    if len(submission.references) > settings.max_references:
+        count = len(submission.references)
+        raise TooLargeError(f"references: {count} is over the limit of {settings.max_references}")
+    if submission.archive is not None and submission.pages:
+        raise InputError("send either pages or an archive, not both")
+    if submission.archive is None and not submission.pages:
+        raise InputError("pages: send at least one page, or an archive")
+    for what, files in (("pages", submission.pages), ("truths", submission.truths)):
+        if len(files) > settings.max_pages:
+            raise TooLargeError(f"{what}: {len(files)} is over the limit of {settings.max_pages}")
+
+
+def _check_picture(context: Context, what: str, file: IncomingFile) -> _Checked:
+    data = read_all(file, context.settings.max_image_bytes)
+    check_image(data, f"{what} ({file.name})", context.settings.image_limits)
+    return _Checked(file, sha256_hex(data), len(data))
+
+
+def _check_reference(context: Context, number: int, file: IncomingFile) -> _Checked:
+    label = f"reference {number} ({file.name})"
+    data = read_all(file, context.settings.max_image_bytes)
+    if not is_coloured(decode_image(data, label, context.settings.image_limits)):
+        raise BadImageError(f"{label} has no colour: send a coloured page")
+    return _Checked(file, sha256_hex(data), len(data))
+
+
+def _check_archive(context: Context, archive: IncomingFile) -> list[str]:
+    """List an archive's pages and check their headers; whether a page is whole is seen when it is painted."""
+    limits = context.settings.archive_limits
+    with archive.open() as stream:
+        entries = list_pages(stream, archive.name, limits)
+        if len(entries) > context.settings.max_pages:
+            raise TooLargeError(
+                f"{archive.name}: {len(entries)} pages is over the limit of {context.settings.max_pages}"
+            )
+        for entry in entries:
+            data = read_entry(stream, entry, limits)
+            read_header(data, f"{archive.name}: {entry.name}", context.settings.image_limits)
+    return [entry.name for entry in entries]
+
+
+def _keep(context: Context, checked: _Checked, key: str) -> dict[str, Any]:
+    checked.file.keep(context.store, key)
+    return {"key": key, "sha256": checked.sha256, "size": checked.size, "filename": checked.file.name}

@@ -1,0 +1,125 @@
+"""/v1/jobs/{id}/pages: a job's pages, their artifacts, and corrections."""
+
+from flask import Response, redirect, request
+from flask_openapi import APIBlueprint, Tag
+from flask_openapi.types import ResponseDict
+from pydantic import BaseModel
+from werkzeug.wrappers import Response as BaseResponse
+
+from api.context import get_context
+from api.problems import Problem, parse_json_body
+from api.schemas import ArtifactPath, JobPath, PageListQuery, PageListReply, PagePath, PageReply, RerunReply
+from api.views import PUBLIC_ARTIFACTS, view_page
+from common.errors import InputError, NotFoundError
+from common.hints import Hints, parse_hints
+from common.imaging import MEDIA_TYPES
+from common.jobs.ids import new_id, sha256_hex
+from common.jobs.store import page_params
+from common.names import Artifact, Stage, artifact_filename
+from common.params import JobParams, parse_params
+from storage import keys
+
+ERRORS: ResponseDict = {400: Problem, 404: Problem, 503: Problem}
+
+blueprint = APIBlueprint("pages", __name__, abp_tags=[Tag(name="pages", description="Pages and their pictures")])
+
+
+@blueprint.get("/v1/jobs/<job_id>/pages", summary="A job's pages", responses={200: PageListReply, **ERRORS})
+def list_pages(path: JobPath, query: PageListQuery) -> Response:
+    context = get_context()
+    pages = context.jobs.list_pages(context.tenant_id, path.job_id, query.limit, query.cursor)
+    following = pages[-1].number if len(pages) == query.limit else None
+    return _json(PageListReply(pages=[view_page(page) for page in pages], next=following).model_dump_json())
+
+
+@blueprint.get("/v1/jobs/<job_id>/pages/<int:number>", summary="A page", responses={200: PageReply, **ERRORS})
+def get_page(path: PagePath) -> Response:
+    context = get_context()
+    return _json(view_page(context.jobs.get_page(context.tenant_id, path.job_id, path.number)).model_dump_json())
+
+
+@blueprint.get(
+    "/v1/jobs/<job_id>/pages/<int:number>/<artifact>",
+    summary="A picture or file of a page",
+    description=f"One of {', '.join(PUBLIC_ARTIFACTS)}; redirects to a signed URL.",
+    responses={302: None, **ERRORS},
+)
+def get_artifact(path: ArtifactPath) -> BaseResponse:
+    context = get_context()
+    page = context.jobs.get_page(context.tenant_id, path.job_id, path.number)
+    if path.artifact not in PUBLIC_ARTIFACTS:
+        raise NotFoundError(f"no artifact {path.artifact[:50]!r}; there are {', '.join(PUBLIC_ARTIFACTS)}")
+    entry = page.artifacts.get(path.artifact)
+    if entry is None:
+        raise NotFoundError(f"page {page.number} has no {path.artifact} yet: it is {page.status}")
+    url = context.store.presign_get(
+        entry["key"],
+        expires_s=context.settings.url_lifetime_s,
+        filename=f"{page.number:04d}-{entry['filename'].rsplit('/', 1)[-1]}",
+        media_type=_media_type(entry["filename"]),
+    )
+    return redirect(url, 302)
+
+
+@blueprint.put(
+    "/v1/jobs/<job_id>/pages/<int:number>/hints",
+    summary="Correct a page's hints",
+    description="The page runs again from s2p.",
+    responses={202: RerunReply, 409: Problem, **ERRORS},
+)
+def put_hints(path: PagePath) -> Response:
+    context = get_context()
+    # Checked for its existence first, so that an unknown page is 404 whatever the body says.
+    context.jobs.get_page(context.tenant_id, path.job_id, path.number)
+    body = parse_json_body(request.get_data())
+    if not isinstance(body, dict):
+        raise InputError("hints: send an object as hints.json is")
+    data = parse_hints(body, "hints").to_json()
+    filename = artifact_filename(Artifact.HINTS)
+    key = keys.user_hints(path.job_id, path.number, new_id())
+    context.store.put(key, data, media_type="application/json")
+    entry = {"key": key, "sha256": sha256_hex(data), "size": len(data), "filename": filename}
+    try:
+        context.jobs.set_hints(context.tenant_id, path.job_id, path.number, entry)
+    except Exception:
+        context.store.delete(key)
+        raise
+    context.wake_control()
+    return _json(RerunReply(stage=Stage.S2P).model_dump_json(), 202)
+
+
+@blueprint.patch(
+    "/v1/jobs/<job_id>/pages/<int:number>/params",
+    summary="Give one page other parameters",
+    description="The page runs again from the first stage that the change touches.",
+    responses={202: RerunReply, 409: Problem, **ERRORS},
+)
+def patch_params(path: PagePath) -> Response:
+    context = get_context()
+    page = context.jobs.get_page(context.tenant_id, path.job_id, path.number)
+    job = context.jobs.get_job(context.tenant_id, path.job_id).job
+    changes = parse_json_body(request.get_data())
+    if not isinstance(changes, dict):
+        raise InputError("params: send an object of parameters to change")
+    params = parse_params(page_params(job, page).model_dump() | changes)
+    stage = context.jobs.set_params(context.tenant_id, path.job_id, path.number, params)
+    context.wake_control()
+    return _json(RerunReply(stage=stage).model_dump_json(), 202)
+
+
+BODY_MODELS: dict[tuple[str, str], type[BaseModel]] = {
+    ("/v1/jobs/{job_id}/pages/{number}/hints", "put"): Hints,
+    ("/v1/jobs/{job_id}/pages/{number}/params", "patch"): JobParams,
+}
+"""Bodies that the routes read by themselves, for the OpenAPI document."""
+
+
+def _media_type(filename: str) -> str:
+    suffix = filename.rsplit(".", 1)[-1].lower()
+    if suffix == "json":
+        return "application/json"
+    return MEDIA_TYPES.get({"jpg": "jpeg"}.get(suffix, suffix), "application/octet-stream")
+
+
+def _json(body: str, status: int = 200) -> Response:
+    return Response(body, status=status, mimetype="application/json")

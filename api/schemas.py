@@ -1,0 +1,152 @@
+"""What the API takes and gives, as Pydantic models: the source of the OpenAPI document."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from common.jobs.states import JobStatus, ModelStatus, PageStatus
+from common.names import Artifact, Stage
+
+Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", examples=["019ab3c7d2e40123456789abcdef0123"])]
+
+
+class UploadRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    filename: str = Field(min_length=1, max_length=255, examples=["chapter-01.cbz"])
+    size: int = Field(ge=1, description="Bytes.", examples=[31_457_280])
+    sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="Checked when a job takes the upload.")
+
+
+class UploadReply(BaseModel):
+    id: Id
+    method: Literal["PUT"] = "PUT"
+    url: str = Field(description="Send the bytes here, with exactly these headers.")
+    headers: dict[str, str]
+    expires_at: str
+
+
+class JobRequest(BaseModel):
+    """A job by upload ids."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Literal["colorize"] = "colorize"
+    pages: list[Id] = Field(default=[], description="Upload ids of pictures, in reading order.")
+    archive: Id | None = Field(None, description="Upload id of a ZIP or CBZ, instead of pages.")
+    references: list[Id] = Field(default=[], description="Upload ids of coloured pages of the same work.")
+    truths: list[Id] = Field(default=[], description="Upload ids of pages in colour, named like the pages.")
+    params: dict[str, Any] = Field(default={}, description="Parameters; see JobParams.")
+
+
+class ErrorView(BaseModel):
+    code: str
+    detail: str
+
+
+class PageCounts(BaseModel):
+    total: int
+    queued: int = 0
+    running: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    skipped: int = 0
+
+
+class ModelView(BaseModel):
+    """The cGAN trained on the job's references."""
+
+    key: str
+    status: ModelStatus
+    progress: float = Field(description="0..1")
+    losses: dict[str, float]
+    seconds: float | None
+    error: ErrorView | None
+
+
+class JobReply(BaseModel):
+    id: Id
+    kind: str
+    status: JobStatus
+    params: dict[str, Any]
+    pages: PageCounts
+    reference_model: ModelView
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    links: dict[str, str]
+
+
+class JobListReply(BaseModel):
+    jobs: list[JobReply]
+    next: str | None = Field(description="Pass it as `cursor` for the jobs before these; null at the end.")
+
+
+class StageTiming(BaseModel):
+    seconds: float
+    cached: bool
+
+
+class PageReply(BaseModel):
+    number: int
+    name: str
+    status: PageStatus
+    stage: Stage | None
+    attempt: int
+    error: ErrorView | None
+    timings: dict[Stage, StageTiming]
+    weights: dict[Stage, str]
+    metrics: dict[str, Any] | None
+    artifacts: dict[Artifact, str] = Field(description="Where to get what is there already.")
+    updated_at: str
+
+
+class PageListReply(BaseModel):
+    pages: list[PageReply]
+    next: int | None = Field(description="Pass it as `cursor` for the pages after these; null at the end.")
+
+
+class JobPath(BaseModel):
+    job_id: str
+
+
+class PagePath(JobPath):
+    number: int
+
+
+class ArtifactPath(PagePath):
+    artifact: str
+
+
+class JobQuery(BaseModel):
+    wait: float = Field(0, ge=0, le=30, description="Answer when the job changes, or after so many seconds.")
+
+
+class JobListQuery(BaseModel):
+    limit: int = Field(20, ge=1, le=100)
+    cursor: Id | None = None
+    status: JobStatus | None = None
+
+
+class PageListQuery(BaseModel):
+    limit: int = Field(100, ge=1, le=1000)
+    cursor: int = Field(0, ge=0)
+
+
+class RetryReply(BaseModel):
+    retried: int = Field(description="How many failed pages were queued again.")
+
+
+class RerunReply(BaseModel):
+    stage: Stage | None = Field(description="The page runs again from here; null when nothing changed.")
+
+
+class HealthReply(BaseModel):
+    status: Literal["ok"] = "ok"
+
+
+class ReadyReply(BaseModel):
+    database: str
+    storage: str
+    broker: str

@@ -1,0 +1,23 @@
+"""How gunicorn serves the API: `gunicorn -c python:api.server 'api.app:create_app()'`."""
+
+from typing import Any
+
+from api.app import prepare
+from common.logging import configure_logging
+from common.settings import get_settings
+
+settings = get_settings()
+
+bind = f"{settings.host}:{settings.port}"
+workers = 2
+worker_class = "gthread"
+threads = 16  # requests that wait for a job, or for a slow client, hold one each
+timeout = 120
+graceful_timeout = 30
+keepalive = 5
+control_socket_disable = True
+
+
+def on_starting(_server: Any) -> None:
+    configure_logging(settings.log_format, settings.log_level)
+    prepare(settings)

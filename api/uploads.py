@@ -1,0 +1,56 @@
+"""/v1/uploads: announce a file, then send its bytes straight to storage."""
+
+import time
+
+from flask import Response, request
+from flask_openapi import APIBlueprint, Tag
+
+from api.context import get_context
+from api.incoming import OCTETS, safe_name
+from api.problems import Problem, parse_json_body
+from api.schemas import UploadReply, UploadRequest
+from api.views import iso_time
+from common.errors import TooLargeError
+from common.jobs.ids import new_id
+from common.jobs.models import Upload
+from storage import keys
+
+blueprint = APIBlueprint("uploads", __name__, abp_tags=[Tag(name="uploads", description="Files sent ahead of a job")])
+
+
+@blueprint.post(
+    "/v1/uploads",
+    summary="Announce a file",
+    description="Answers where and how to PUT its bytes; name its id in POST /v1/jobs afterwards.",
+    responses={201: UploadReply, 400: Problem, 413: Problem, 503: Problem},
+)
+def create_upload() -> Response:
+    context = get_context()
+    body = UploadRequest.model_validate(parse_json_body(request.get_data()))
+    if body.size > context.settings.max_request_bytes:
+        raise TooLargeError(
+            f"{body.filename}: {body.size} bytes is over the limit of {context.settings.max_request_bytes} bytes"
+        )
+    upload_id = new_id()
+    key = keys.upload(context.tenant_id, upload_id)
+    presigned = context.store.presign_put(
+        key, size=body.size, media_type=OCTETS, expires_s=context.settings.url_lifetime_s
+    )
+    context.jobs.add_upload(
+        Upload(
+            id=upload_id,
+            tenant_id=context.tenant_id,
+            filename=safe_name(body.filename, "upload"),
+            size=body.size,
+            sha256=body.sha256,
+            storage_key=key,
+            created_at=time.time(),
+        )
+    )
+    reply = UploadReply(
+        id=upload_id,
+        url=presigned.url,
+        headers=presigned.headers,
+        expires_at=iso_time(presigned.expires_at.timestamp()),
+    )
+    return Response(reply.model_dump_json(), status=201, mimetype="application/json")

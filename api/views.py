@@ -1,0 +1,68 @@
+"""From the truth to what clients see. Pure."""
+
+from datetime import UTC, datetime
+
+from api.schemas import ErrorView, JobReply, ModelView, PageCounts, PageReply, StageTiming
+from common.jobs.models import Page, ReferenceModel
+from common.jobs.states import JobStatus, ModelStatus, PageStatus
+from common.jobs.store import JobView
+from common.names import Artifact, Stage
+
+PUBLIC_ARTIFACTS = tuple(artifact for artifact in Artifact if artifact is not Artifact.REGIONS)
+
+
+def view_job(view: JobView) -> JobReply:
+    job = view.job
+    here = f"/v1/jobs/{job.id}"
+    links = {"self": here, "pages": f"{here}/pages"}
+    if job.result_key is not None:
+        links["result"] = f"{here}/result"
+    return JobReply(
+        id=job.id,
+        kind=job.kind,
+        status=JobStatus(job.status),
+        params=job.params,
+        pages=PageCounts(total=job.pages_total, **view.counts),
+        reference_model=_view_model(view.model),
+        created_at=iso_time(job.created_at),
+        started_at=job.started_at and iso_time(job.started_at),
+        finished_at=job.finished_at and iso_time(job.finished_at),
+        links=links,
+    )
+
+
+def view_page(page: Page) -> PageReply:
+    here = f"/v1/jobs/{page.job_id}/pages/{page.number}"
+    return PageReply(
+        number=page.number,
+        name=page.name,
+        status=PageStatus(page.status),
+        stage=page.stage and Stage(page.stage),
+        attempt=page.attempt,
+        error=_view_error(page.error_code, page.error_detail),
+        timings={Stage(stage): StageTiming(**timing) for stage, timing in page.timings.items()},
+        weights={Stage(stage): weights for stage, weights in page.weights.items()},
+        metrics=page.metrics,
+        artifacts={artifact: f"{here}/{artifact}" for artifact in PUBLIC_ARTIFACTS if artifact in page.artifacts},
+        updated_at=iso_time(page.updated_at),
+    )
+
+
+def iso_time(seconds: float) -> str:
+    """Seconds since 1970 as ISO 8601 in UTC, to the millisecond."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _view_model(model: ReferenceModel) -> ModelView:
+    return ModelView(
+        key=model.key,
+        status=ModelStatus(model.status),
+        progress=round(model.progress, 3),
+        losses=model.losses,
+        seconds=model.seconds and round(model.seconds, 1),
+        error=_view_error(model.error_code, model.error_detail),
+    )
+
+
+def _view_error(code: str | None, detail: str | None) -> ErrorView | None:
+    return None if code is None else ErrorView(code=code, detail=detail or "")

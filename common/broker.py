@@ -1,0 +1,54 @@
+"""Control's alarm clock on Redis, and a look at the queues. Only notifications pass here; the truth is SQL."""
+
+from redis import Redis, RedisError
+
+from common.errors import NurieError
+from common.names import CONTROL_QUEUE
+
+TIMEOUT_S = 2
+
+
+class BrokerError(NurieError):
+    """Redis does not answer."""
+
+    code = "broker_unavailable"
+
+
+class Broker:
+    """Connects when it is used, not before."""
+
+    def __init__(self, url: str) -> None:
+        self._redis = Redis.from_url(url, socket_connect_timeout=TIMEOUT_S, socket_timeout=TIMEOUT_S)
+
+    def check(self) -> None:
+        """Raises BrokerError when Redis does not answer."""
+        try:
+            self._redis.ping()
+        except RedisError as error:
+            raise BrokerError(f"the broker does not answer: {error}") from error
+
+    def wake_control(self) -> None:
+        """Tell control that there is something to do. Raises BrokerError; control looks by itself soon anyway."""
+        try:
+            # One waiting note is as good as many: control looks at everything when it wakes.
+            self._redis.lpush(CONTROL_QUEUE, "wake")
+            self._redis.ltrim(CONTROL_QUEUE, 0, 0)
+        except RedisError as error:
+            raise BrokerError(f"the broker does not answer: {error}") from error
+
+    def wait_for_wake(self, timeout_s: float) -> bool:
+        """Wait for a note, at most `timeout_s` (below the socket's timeout). Raises BrokerError."""
+        try:
+            return self._redis.blpop([CONTROL_QUEUE], timeout=min(timeout_s, TIMEOUT_S / 2)) is not None
+        except RedisError as error:
+            raise BrokerError(f"the broker does not answer: {error}") from error
+
+    def is_empty(self, queue: str) -> bool:
+        """Whether no message waits in a queue. Raises BrokerError."""
+        try:
+            return self._redis.llen(queue) == 0
+        except RedisError as error:
+            raise BrokerError(f"the broker does not answer: {error}") from error
+
+    def close(self) -> None:
+        self._redis.close()

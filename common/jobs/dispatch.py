@@ -1,0 +1,268 @@
+"""What control does to the truth: choose pages to send, recover lost ones, move jobs to their end."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.orm import Session
+
+from common.errors import WorkerLostError
+from common.jobs.database import Database
+from common.jobs.models import Job, Page, ReferenceModel, Worker
+from common.jobs.states import (
+    JOB_OPEN,
+    PAGE_ENDED,
+    JobStatus,
+    ModelStatus,
+    PageStatus,
+    job_outcome,
+    job_sources,
+)
+from common.jobs.store import page_params
+from common.jobs.work import PageRef, finish_pages
+from common.names import Artifact, Stage
+
+WORKER_SILENT_S = 45
+"""A worker that has not signed in for so long does not count as a slot, in seconds."""
+MESSAGES_PER_SLOT = 2
+
+
+@dataclass(frozen=True)
+class PageMessage:
+    """A page to send: its ids and the stages that are due."""
+
+    ref: PageRef
+    first: Stage
+    last: Stage
+
+
+@dataclass(frozen=True)
+class TrainingMessage:
+    key: str
+    job_id: str
+    attempt: int
+
+
+class DispatchStore:
+    def __init__(self, database: Database, *, lease_s: float, queue_lease_s: float, max_failures: int) -> None:
+        self._database = database
+        self._lease_s = lease_s
+        self._queue_lease_s = queue_lease_s
+        self._max_failures = max_failures
+
+    def archives_to_unpack(self) -> list[Job]:
+        query = select(Job).where(Job.unpacked.is_(False), Job.status.in_(JOB_OPEN)).order_by(Job.id)
+        with self._database.reading() as session:
+            return list(session.scalars(query))
+
+    def page_names(self, job_id: str) -> dict[int, str]:
+        query = select(Page.number, Page.name).where(Page.job_id == job_id, Page.status == PageStatus.QUEUED)
+        with self._database.reading() as session:
+            return dict(session.execute(query.order_by(Page.number)).all())
+
+    def set_source(self, job_id: str, number: int, source: dict[str, object]) -> None:
+        with self._database.writing() as session:
+            page = session.get_one(Page, (job_id, number))
+            page.artifacts = {**page.artifacts, Artifact.SOURCE: source}
+
+    def fail_page(self, job_id: str, number: int, code: str, detail: str) -> None:
+        """Fail a page that waits and can never run."""
+        with self._database.writing() as session:
+            job = session.get_one(Job, job_id, with_for_update=True)
+            page = session.get_one(Page, (job_id, number))
+            if page.status == PageStatus.QUEUED:
+                _fail(page, code, detail)
+                session.flush()
+                finish_pages(session, job)
+
+    def set_unpacked(self, job_id: str) -> None:
+        with self._database.writing() as session:
+            session.execute(update(Job).where(Job.id == job_id).values(unpacked=True))
+
+    def start_trainings(self) -> list[TrainingMessage]:
+        """Raise the attempt of every model that open jobs wait for and nobody trains; the caller sends the messages."""
+        now = time.time()
+        query = (
+            select(ReferenceModel, func.min(Job.id))
+            .join(Job, Job.model_key == ReferenceModel.key)
+            .where(Job.status.in_(JOB_OPEN), ReferenceModel.status == ModelStatus.MISSING)
+            .where(ReferenceModel.not_before <= now)
+            .where(_has_page_at_cgan())
+            .group_by(ReferenceModel.key)
+        )
+        messages = []
+        with self._database.writing() as session:
+            for model, job_id in session.execute(query).all():
+                model.attempt += 1
+                model.status, model.worker, model.lease_until = ModelStatus.TRAINING, None, now
+                messages.append(TrainingMessage(model.key, job_id, model.attempt))
+        return messages
+
+    def fail_untaught(self) -> None:
+        """Fail the pages that wait for a model whose training failed for good."""
+        query = (
+            select(Page.job_id, Page.number, ReferenceModel.error_code, ReferenceModel.error_detail)
+            .join(Job, Job.id == Page.job_id)
+            .join(ReferenceModel, ReferenceModel.key == Job.model_key)
+            .where(ReferenceModel.status == ModelStatus.FAILED, Job.status.in_(JOB_OPEN))
+            .where(Page.status == PageStatus.QUEUED, Page.stage == Stage.CGAN)
+        )
+        with self._database.reading() as session:
+            rows = session.execute(query).all()
+        for job_id, number, code, detail in rows:
+            self.fail_page(job_id, number, code or "training_failed", detail or "the training failed")
+
+    def start_pages(self, interactive_pages: int) -> list[PageMessage]:
+        """Raise the attempt of the pages that go next, about two per free slot; the caller sends the messages."""
+        with self._database.writing() as session:
+            return _feed(session, interactive_pages)
+
+    def lost_pages(self, queue_is_empty: Callable[[Stage], bool]) -> int:
+        """Queue again what was lost: pages whose worker fell silent, and pages whose message has vanished."""
+        now = time.time()
+        count = 0
+        with self._database.writing() as session:
+            held = select(Page).where(Page.worker.is_not(None), Page.lease_until < now).with_for_update()
+            for page in session.scalars(held).all():
+                count += 1
+                self._give_up_holder(session, page, now)
+            unheld = (
+                select(Page)
+                .where(Page.worker.is_(None), Page.lease_until < now - self._queue_lease_s)
+                .where(Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
+            )
+            empty: dict[str, bool] = {}
+            for page in session.scalars(unheld).all():
+                stage = Stage(page.stage or "")
+                if empty.setdefault(stage, queue_is_empty(stage)):
+                    count += 1
+                    # The attempt must move on at once: the message may yet turn up, and must then be stale.
+                    page.attempt += 1
+                    page.status, page.lease_until, page.updated_at = PageStatus.QUEUED, None, now
+        return count
+
+    def lost_trainings(self, queue_is_empty: Callable[[Stage], bool]) -> int:
+        """The same for trainings."""
+        now = time.time()
+        count = 0
+        with self._database.writing() as session:
+            query = select(ReferenceModel).where(ReferenceModel.status == ModelStatus.TRAINING)
+            for model in session.scalars(query.where(ReferenceModel.lease_until < now)).all():
+                if model.worker is None:
+                    waited = now - (model.lease_until or now)
+                    if waited < self._queue_lease_s or not queue_is_empty(Stage.CGAN):
+                        continue
+                else:
+                    model.failures += 1
+                count += 1
+                model.attempt += 1
+                model.worker, model.lease_until, model.status = None, None, ModelStatus.MISSING
+                if model.failures >= self._max_failures:
+                    model.status, model.error_code = ModelStatus.FAILED, WorkerLostError.code
+                    model.error_detail = f"the worker was lost {model.failures} times during the training"
+        return count
+
+    def jobs_to_package(self) -> list[tuple[Job, list[Page]]]:
+        """Jobs whose pages have all ended. Also notices jobs whose last page ended unnoticed."""
+        with self._database.writing() as session:
+            open_pages = select(Page.job_id).where(Page.status.not_in(PAGE_ENDED))
+            stuck = select(Job).where(Job.status.in_(JOB_OPEN), Job.id.not_in(open_pages)).with_for_update()
+            for job in session.scalars(stuck).all():
+                finish_pages(session, job)
+        with self._database.reading() as session:
+            jobs = session.scalars(select(Job).where(Job.status == JobStatus.PACKAGING).order_by(Job.id)).all()
+            pages = select(Page).order_by(Page.number)
+            return [(job, list(session.scalars(pages.where(Page.job_id == job.id)))) for job in jobs]
+
+    def finish_job(self, job_id: str, result_key: str | None) -> JobStatus | None:
+        """End a packaged job as its pages ended; None when it is no longer packaging (it was cancelled)."""
+        now = time.time()
+        with self._database.writing() as session:
+            job = session.get_one(Job, job_id, with_for_update=True)
+            if job.status != JobStatus.PACKAGING:
+                return None
+            statuses = session.scalars(select(Page.status).where(Page.job_id == job_id)).all()
+            outcome = job_outcome(Counter(PageStatus(status) for status in statuses))
+            assert job.status in job_sources(outcome)
+            job.status, job.result_key, job.revision = outcome, result_key, job.revision + 1
+            job.finished_at = job.updated_at = now
+            return outcome
+
+    def _give_up_holder(self, session: Session, page: Page, now: float) -> None:
+        holder, page.worker, page.lease_until, page.updated_at = page.worker, None, None, now
+        if page.status in PAGE_ENDED:
+            return
+        page.failures += 1
+        page.error_code = WorkerLostError.code
+        page.error_detail = f"worker {holder} fell silent during {page.stage}"
+        # Fences the silent worker off: if it wakes up, its commit finds another attempt.
+        page.attempt += 1
+        if page.failures >= self._max_failures:
+            job = session.get_one(Job, page.job_id, with_for_update=True)
+            _fail(page, page.error_code, page.error_detail)
+            session.flush()
+            finish_pages(session, job)
+        else:
+            page.status = PageStatus.QUEUED
+
+
+def _has_page_at_cgan() -> ColumnElement[bool]:
+    return (
+        select(Page.job_id)
+        .where(Page.job_id == Job.id, Page.status == PageStatus.QUEUED, Page.stage == Stage.CGAN)
+        .exists()
+    )
+
+
+def _fail(page: Page, code: str, detail: str) -> None:
+    page.status, page.stage, page.lease_until = PageStatus.FAILED, None, None
+    page.error_code, page.error_detail, page.updated_at = code, detail, time.time()
+
+
+def _feed(session: Session, interactive_pages: int) -> list[PageMessage]:
+    now = time.time()
+    alive = select(Worker.queue, func.sum(Worker.slots)).where(Worker.seen_at > now - WORKER_SILENT_S)
+    slots = Counter(dict(session.execute(alive.group_by(Worker.queue)).all()))
+    in_flight = list(
+        session.execute(
+            select(Job.tenant_id, Page.stage)
+            .join(Job, Job.id == Page.job_id)
+            .where(Page.lease_until.is_not(None), Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
+        )
+    )
+    by_tenant = Counter(tenant for tenant, _ in in_flight)
+    at_stage = Counter(stage for _, stage in in_flight)
+    room = MESSAGES_PER_SLOT * max(sum(slots.values()), len(Stage)) - len(in_flight)
+    messages: list[PageMessage] = []
+    waiting = _candidates(session, interactive_pages, now)
+    while room > 0 and waiting:
+        # The tenant with the least under way goes next; within it interactive jobs, then the oldest.
+        job, page = min(waiting, key=lambda entry: by_tenant[entry[0].tenant_id])
+        waiting.remove((job, page))
+        stage = Stage(page.stage or "")
+        if at_stage[stage] >= MESSAGES_PER_SLOT * max(1, slots[stage]):
+            continue
+        page.attempt += 1
+        page.lease_until, page.updated_at = now, now
+        by_tenant[job.tenant_id] += 1
+        at_stage[stage] += 1
+        room -= 1
+        last = Stage(page_params(job, page).stop_after or Stage.METRICS)
+        messages.append(PageMessage(PageRef(page.job_id, page.number, page.attempt), stage, last))
+    return messages
+
+
+def _candidates(session: Session, interactive_pages: int, now: float) -> list[tuple[Job, Page]]:
+    ready = or_(ReferenceModel.status == ModelStatus.READY, Page.stage != Stage.CGAN)
+    query = (
+        select(Job, Page)
+        .join(Page, Page.job_id == Job.id)
+        .join(ReferenceModel, ReferenceModel.key == Job.model_key)
+        .where(Job.status.in_(JOB_OPEN), Job.unpacked.is_(True), ready)
+        .where(Page.status == PageStatus.QUEUED, Page.lease_until.is_(None), Page.not_before <= now)
+        .order_by(Job.pages_total > interactive_pages, Job.id, Page.number)
+        .limit(200)
+    )
+    return [(job, page) for job, page in session.execute(query)]

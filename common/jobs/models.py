@@ -1,0 +1,137 @@
+"""The SQL model: the truth of Nurie. Times are seconds since 1970 (UTC), as floats."""
+
+from typing import Any
+
+from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+LOCAL_TENANT = "local"
+"""The tenant of the embedded mode, which has no auth."""
+
+
+class Base(DeclarativeBase):
+    # Names of constraints must not depend on the database, so that migrations can address them.
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class Tenant(Base):
+    __tablename__ = "tenants"
+
+    id: Mapped[str] = mapped_column(String(64), primary_key=True)
+    created_at: Mapped[float] = mapped_column(Float)
+
+
+class Upload(Base):
+    """A file that a client announced; the bytes lie in storage once it was sent."""
+
+    __tablename__ = "uploads"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    filename: Mapped[str] = mapped_column(Text)
+    size: Mapped[int] = mapped_column(Integer)  # bytes
+    sha256: Mapped[str | None] = mapped_column(String(64))
+    storage_key: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[float] = mapped_column(Float)
+
+
+class ReferenceModel(Base):
+    """cGAN weights, trained once per (reference bytes, settings, code version); the key is the SHA-256 of these."""
+
+    __tablename__ = "reference_models"
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    status: Mapped[str] = mapped_column(String(16))
+    attempt: Mapped[int] = mapped_column(Integer, default=0)  # raised by each dispatch: the fencing token
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    worker: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[float | None] = mapped_column(Float)
+    not_before: Mapped[float] = mapped_column(Float, default=0.0)
+    progress: Mapped[float] = mapped_column(Float, default=0.0)  # 0..1
+    losses: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
+    seconds: Mapped[float | None] = mapped_column(Float)
+    error_code: Mapped[str | None] = mapped_column(String(32))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[float] = mapped_column(Float)
+    used_at: Mapped[float] = mapped_column(Float)
+
+
+class Job(Base):
+    __tablename__ = "jobs"
+    __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "status"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)  # sorts by time of creation
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    kind: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(16))
+    params: Mapped[dict[str, Any]] = mapped_column(JSON)
+    pages_total: Mapped[int] = mapped_column(Integer)
+    references: Mapped[list[dict[str, Any]]] = mapped_column("references_", JSON)  # [{name, key, sha256}]
+    model_key: Mapped[str] = mapped_column(ForeignKey("reference_models.key"), index=True)
+    archive_key: Mapped[str | None] = mapped_column(Text)  # what was sent, until control has unpacked it
+    archive_name: Mapped[str | None] = mapped_column(Text)
+    unpacked: Mapped[bool] = mapped_column(Boolean)
+    result_key: Mapped[str | None] = mapped_column(Text)
+    revision: Mapped[int] = mapped_column(Integer, default=0)  # counts packagings: names the result's object
+    created_at: Mapped[float] = mapped_column(Float)
+    started_at: Mapped[float | None] = mapped_column(Float)
+    finished_at: Mapped[float | None] = mapped_column(Float)
+    updated_at: Mapped[float] = mapped_column(Float)
+
+
+class Page(Base):
+    __tablename__ = "pages"
+    __table_args__ = (Index(None, "status", "stage"),)
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)  # 1 is the first
+    name: Mapped[str] = mapped_column(Text)  # as the client named it, with folders
+    status: Mapped[str] = mapped_column(String(16))
+    stage: Mapped[str | None] = mapped_column(String(16))  # due or under way; None when the page has ended
+    attempt: Mapped[int] = mapped_column(Integer, default=0)  # raised by each dispatch: the fencing token
+    failures: Mapped[int] = mapped_column(Integer, default=0)
+    worker: Mapped[str | None] = mapped_column(Text)  # who holds it; None while it waits
+    lease_until: Mapped[float | None] = mapped_column(Float)
+    not_before: Mapped[float] = mapped_column(Float, default=0.0)
+    error_code: Mapped[str | None] = mapped_column(String(32))
+    error_detail: Mapped[str | None] = mapped_column(Text)
+    artifacts: Mapped[dict[str, Any]] = mapped_column(JSON)  # {artifact: {key, sha256, size, filename}}
+    truth_key: Mapped[str | None] = mapped_column(Text)
+    truth_sha256: Mapped[str | None] = mapped_column(String(64))
+    timings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # {stage: {seconds, cached}}
+    weights: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)  # {stage: what made the result}
+    metrics: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    params: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # where the page has its own
+    updated_at: Mapped[float] = mapped_column(Float)
+
+
+class Attempt(Base):
+    """One run of a stage on a page: who, when, and how it ended. A record; nothing is decided by it."""
+
+    __tablename__ = "attempts"
+
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    attempt: Mapped[int] = mapped_column(Integer, primary_key=True)
+    stage: Mapped[str] = mapped_column(String(16), primary_key=True)
+    worker: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[float] = mapped_column(Float)
+    ended_at: Mapped[float | None] = mapped_column(Float)
+    outcome: Mapped[str | None] = mapped_column(String(32))  # done, cached, skipped, cancelled, or an error code
+
+
+class Worker(Base):
+    """A worker process that is alive: what control sizes its feeding by."""
+
+    __tablename__ = "workers"
+
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    queue: Mapped[str] = mapped_column(String(16))
+    slots: Mapped[int] = mapped_column(Integer)
+    seen_at: Mapped[float] = mapped_column(Float)

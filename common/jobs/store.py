@@ -1,0 +1,313 @@
+"""What the API does to the truth: create, read, cancel, retry, correct and delete jobs."""
+
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from common.errors import ConflictError, NotFoundError
+from common.jobs.database import Database
+from common.jobs.ids import content_key
+from common.jobs.models import Attempt, Job, Page, ReferenceModel, Tenant, Upload
+from common.jobs.states import (
+    JOB_ENDED,
+    JOB_OPEN,
+    PAGE_ENDED,
+    JobStatus,
+    ModelStatus,
+    PageStatus,
+    job_sources,
+    page_sources,
+)
+from common.names import STAGE_ARTIFACTS, STAGES, TRAINING_VERSION, Artifact, Stage
+from common.params import TRAINING_PARAMS, JobParams, first_changed_stage
+
+
+@dataclass(frozen=True)
+class NewPage:
+    """A page of a job to be: where its bytes lie, or will lie once control has unpacked the archive."""
+
+    name: str
+    source: dict[str, Any] | None  # {key, sha256, size}
+    truth_key: str | None = None
+    truth_sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class NewJob:
+    id: str
+    tenant_id: str
+    params: JobParams
+    pages: list[NewPage]
+    references: list[dict[str, Any]]  # [{name, key, sha256}]
+    archive_key: str | None = None
+    archive_name: str | None = None
+
+
+@dataclass(frozen=True)
+class JobView:
+    """A job with what clients ask about it in one read."""
+
+    job: Job
+    model: ReferenceModel
+    counts: dict[str, int] = field(default_factory=dict)  # page status → number of pages
+
+
+def model_key(references: list[dict[str, Any]], params: JobParams) -> str:
+    """The key of the weights that these references and settings give."""
+    settings = {name: getattr(params, name) for name in TRAINING_PARAMS}
+    digests = [reference["sha256"] for reference in references]
+    return content_key(version=TRAINING_VERSION, references=digests, settings=settings)
+
+
+class JobStore:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def ensure_tenant(self, tenant_id: str) -> None:
+        with self._database.writing() as session:
+            if session.get(Tenant, tenant_id) is None:
+                try:
+                    with session.begin_nested():
+                        session.add(Tenant(id=tenant_id, created_at=time.time()))
+                except IntegrityError:
+                    return  # another process was first: the tenant is there
+
+    def add_upload(self, upload: Upload) -> None:
+        with self._database.writing() as session:
+            session.add(upload)
+
+    def get_upload(self, tenant_id: str, upload_id: str) -> Upload:
+        with self._database.reading() as session:
+            upload = session.get(Upload, upload_id)
+        if upload is None or upload.tenant_id != tenant_id:
+            raise NotFoundError(f"no upload {upload_id}")
+        return upload
+
+    def create_job(self, new: NewJob) -> None:
+        """Insert a job and its pages in one transaction."""
+        now = time.time()
+        key = model_key(new.references, new.params)
+        with self._database.writing() as session:
+            _ensure_model(session, key, now)
+            session.flush()
+            session.add(
+                Job(
+                    id=new.id,
+                    tenant_id=new.tenant_id,
+                    kind="colorize",
+                    status=JobStatus.QUEUED,
+                    params=new.params.model_dump(mode="json"),
+                    pages_total=len(new.pages),
+                    references=new.references,
+                    model_key=key,
+                    archive_key=new.archive_key,
+                    archive_name=new.archive_name,
+                    unpacked=new.archive_key is None,
+                    created_at=now,
+                    updated_at=now,
+                )
+            )
+            session.flush()
+            session.add_all(_new_page(new.id, number, page, now) for number, page in enumerate(new.pages, 1))
+
+    def get_job(self, tenant_id: str, job_id: str) -> JobView:
+        with self._database.reading() as session:
+            return self._view(session, _own_job(session, tenant_id, job_id))
+
+    def list_jobs(self, tenant_id: str, limit: int, before: str | None, status: str | None) -> list[JobView]:
+        """Own jobs, newest first; `before` is the id of the last job of the page of jobs before this one."""
+        query = select(Job).where(Job.tenant_id == tenant_id).order_by(Job.id.desc()).limit(limit)
+        if before is not None:
+            query = query.where(Job.id < before)
+        if status is not None:
+            query = query.where(Job.status == status)
+        with self._database.reading() as session:
+            return [self._view(session, job) for job in session.scalars(query)]
+
+    def list_pages(self, tenant_id: str, job_id: str, limit: int, after: int) -> list[Page]:
+        query = select(Page).where(Page.job_id == job_id, Page.number > after).order_by(Page.number).limit(limit)
+        with self._database.reading() as session:
+            _own_job(session, tenant_id, job_id)
+            return list(session.scalars(query))
+
+    def get_page(self, tenant_id: str, job_id: str, number: int) -> Page:
+        with self._database.reading() as session:
+            _own_job(session, tenant_id, job_id)
+            return _page(session, job_id, number)
+
+    def cancel_job(self, tenant_id: str, job_id: str) -> None:
+        """Cancel what has not ended; a job that has ended already stays as it is."""
+        now = time.time()
+        with self._database.writing() as session:
+            _own_job(session, tenant_id, job_id)
+            session.execute(
+                update(Job)
+                .where(Job.id == job_id, Job.status.in_(job_sources(JobStatus.CANCELLED)))
+                .values(status=JobStatus.CANCELLED, finished_at=now, updated_at=now)
+            )
+            job = session.get_one(Job, job_id, populate_existing=True)
+            if job.status == JobStatus.CANCELLED:
+                session.execute(
+                    update(Page)
+                    .where(Page.job_id == job_id, Page.status.in_(page_sources(PageStatus.CANCELLED)))
+                    .values(status=PageStatus.CANCELLED, stage=None, lease_until=None, updated_at=now)
+                )
+
+    def retry_job(self, tenant_id: str, job_id: str) -> int:
+        """Queue the failed pages of a job that has ended once more; returns how many.
+
+        Raises:
+            ConflictError: the job has not ended, or was cancelled.
+        """
+        with self._database.writing() as session:
+            job = _own_job(session, tenant_id, job_id)
+            query = select(Page).where(Page.job_id == job_id, Page.status == PageStatus.FAILED)
+            # A page that could not even be taken out of its archive has nothing to try again with.
+            failed = [page for page in session.scalars(query) if Artifact.SOURCE in page.artifacts]
+            if failed:
+                _reopen(job)
+                _ensure_model(session, job.model_key, time.time())
+            for page in failed:
+                _requeue(page, _first_missing_stage(page))
+            return len(failed)
+
+    def set_hints(self, tenant_id: str, job_id: str, number: int, hints: dict[str, Any]) -> None:
+        """Give a page other hints and run it again from s2p.
+
+        Args:
+            hints: where the new hints.json lies: {key, sha256, size}.
+
+        Raises:
+            ConflictError: the page or its job is under way, cancelled, or was skipped.
+        """
+        with self._database.writing() as session:
+            job = _own_job(session, tenant_id, job_id)
+            page = _page(session, job_id, number)
+            _require_correctable(page)
+            if page_params(job, page).stop_after == "cgan":
+                raise ConflictError(f"job {job_id} stops after cgan: hints would change nothing")
+            _reopen(job)
+            page.artifacts = {**page.artifacts, Artifact.HINTS: hints}
+            _requeue(page, Stage.S2P)
+
+    def set_params(self, tenant_id: str, job_id: str, number: int, params: JobParams) -> Stage | None:
+        """Give one page other parameters; it runs again from the first stage that the change touches.
+
+        Returns:
+            That stage; None when nothing changes.
+
+        Raises:
+            ConflictError: the change would train another reference model, or the page or its job is under way.
+        """
+        with self._database.writing() as session:
+            job = _own_job(session, tenant_id, job_id)
+            page = _page(session, job_id, number)
+            old = page_params(job, page)
+            stage = first_changed_stage(old, params)
+            if any(getattr(old, name) != getattr(params, name) for name in (*TRAINING_PARAMS, "stop_after", "archive")):
+                fixed = ", ".join((*TRAINING_PARAMS, "stop_after", "archive"))
+                raise ConflictError(f"{fixed} belong to the whole job: submit a new job to change them")
+            if stage is None:
+                return None
+            _require_correctable(page)
+            _reopen(job)
+            page.params = params.model_dump(mode="json")
+            _requeue(page, stage)
+            return stage
+
+    def delete_job(self, tenant_id: str, job_id: str) -> None:
+        """Delete a job that has ended from the truth; its objects are the caller's to delete.
+
+        Raises:
+            ConflictError: the job has not ended; it must be cancelled first.
+        """
+        with self._database.writing() as session:
+            job = _own_job(session, tenant_id, job_id)
+            if job.status not in JOB_ENDED:
+                raise ConflictError(f"job {job_id} is {job.status}: cancel it before deleting it")
+            for table in (Attempt, Page):
+                session.execute(delete(table).where(table.job_id == job_id))
+            session.delete(job)
+
+    def _view(self, session: Session, job: Job) -> JobView:
+        rows = session.execute(select(Page.status, func.count()).where(Page.job_id == job.id).group_by(Page.status))
+        return JobView(job, session.get_one(ReferenceModel, job.model_key), dict(rows.all()))
+
+
+def page_params(job: Job, page: Page) -> JobParams:
+    """The parameters that hold for a page: its own where it was corrected, else the job's."""
+    return JobParams.model_validate(page.params or job.params)
+
+
+def _own_job(session: Session, tenant_id: str, job_id: str) -> Job:
+    job = session.get(Job, job_id, with_for_update=True)
+    if job is None or job.tenant_id != tenant_id:
+        raise NotFoundError(f"no job {job_id}")
+    return job
+
+
+def _page(session: Session, job_id: str, number: int) -> Page:
+    page = session.get(Page, (job_id, number))
+    if page is None:
+        raise NotFoundError(f"no page {number} in job {job_id}")
+    return page
+
+
+def _ensure_model(session: Session, key: str, now: float) -> None:
+    model = session.get(ReferenceModel, key, with_for_update=True)
+    if model is None:
+        session.add(ReferenceModel(key=key, status=ModelStatus.MISSING, created_at=now, used_at=now))
+        return
+    model.used_at = now
+    if model.status == ModelStatus.FAILED:  # somebody asks again: it gets another chance
+        model.status, model.failures, model.error_code, model.error_detail = ModelStatus.MISSING, 0, None, None
+
+
+def _new_page(job_id: str, number: int, page: NewPage, now: float) -> Page:
+    return Page(
+        job_id=job_id,
+        number=number,
+        name=page.name,
+        status=PageStatus.QUEUED,
+        stage=Stage.CGAN,
+        artifacts={} if page.source is None else {Artifact.SOURCE: page.source},
+        truth_key=page.truth_key,
+        truth_sha256=page.truth_sha256,
+        updated_at=now,
+    )
+
+
+def _reopen(job: Job) -> None:
+    if job.status in JOB_OPEN:
+        return
+    if job.status not in job_sources(JobStatus.RUNNING):
+        raise ConflictError(f"job {job.id} is {job.status}: it cannot run again now")
+    job.status, job.finished_at, job.updated_at = JobStatus.RUNNING, None, time.time()
+
+
+def _require_correctable(page: Page) -> None:
+    if page.status not in page_sources(PageStatus.QUEUED):
+        raise ConflictError(f"page {page.number} is {page.status}: it cannot be changed now")
+    if Artifact.HINTS not in page.artifacts:
+        raise ConflictError(f"page {page.number} has no hints yet: retry it first")
+
+
+def _requeue(page: Page, stage: Stage) -> None:
+    assert page.status in PAGE_ENDED
+    later = STAGES[STAGES.index(stage) :]
+    gone = {artifact for due in later for artifact in STAGE_ARTIFACTS[due]}
+    page.artifacts = {name: value for name, value in page.artifacts.items() if name not in gone}
+    page.status, page.stage, page.worker, page.lease_until = PageStatus.QUEUED, stage, None, None
+    page.failures, page.not_before, page.error_code, page.error_detail = 0, 0.0, None, None
+    page.metrics, page.updated_at = None, time.time()
+
+
+def _first_missing_stage(page: Page) -> Stage:
+    for stage in STAGES:
+        if any(artifact not in page.artifacts for artifact in STAGE_ARTIFACTS[stage]):
+            return stage
+    return Stage.METRICS

@@ -1,0 +1,294 @@
+"""What a worker does to the truth: claim, renew, commit, fail. All by compare-and-set on the attempt.
+
+A stage that was overtaken (its page was cancelled, reaped or sent again) finds that out here and changes nothing.
+"""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy.orm import Session
+
+from common.errors import CancelledError
+from common.jobs.database import Database
+from common.jobs.models import Attempt, Job, Page, ReferenceModel, Worker
+from common.jobs.states import JOB_OPEN, PAGE_ENDED, JobStatus, ModelStatus, PageStatus, job_sources
+from common.jobs.store import page_params
+from common.names import STAGES, Stage
+from common.params import JobParams
+
+
+@dataclass(frozen=True)
+class PageRef:
+    """Which run of which page: the ids that a message carries."""
+
+    job_id: str
+    number: int
+    attempt: int
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What a stage may know of its page once it has claimed it."""
+
+    ref: PageRef
+    name: str
+    params: JobParams
+    artifacts: dict[str, Any]
+    truth: dict[str, str] | None  # {key, sha256}
+    model_key: str
+
+
+@dataclass(frozen=True)
+class StageOutcome:
+    """What a finished stage hands in: artifacts {name: {key, sha256, size}} and how they came about."""
+
+    artifacts: dict[str, Any]
+    seconds: float
+    cached: bool = False
+    skipped: bool = False
+    weights: str | None = None
+    metrics: dict[str, Any] | None = None
+
+
+class WorkStore:
+    def __init__(self, database: Database, lease_s: float, worker: str) -> None:
+        self._database = database
+        self._lease_s = lease_s
+        self._worker = worker
+
+    def claim_page(self, ref: PageRef, stage: Stage) -> Claim | None:
+        """Take a page for a stage; None when the message is stale or somebody has the page already."""
+        now = time.time()
+        with self._database.writing() as session:
+            taken = session.execute(
+                update(Page)
+                .where(*_due(ref, stage), Page.worker.is_(None))
+                .values(status=PageStatus.RUNNING, worker=self._worker, lease_until=now + self._lease_s, updated_at=now)
+            )
+            if _rows(taken) == 0:
+                return None
+            session.execute(
+                update(Job)
+                .where(Job.id == ref.job_id, Job.status == JobStatus.QUEUED)
+                .values(status=JobStatus.RUNNING, started_at=now, updated_at=now)
+            )
+            session.merge(
+                Attempt(
+                    job_id=ref.job_id,
+                    number=ref.number,
+                    attempt=ref.attempt,
+                    stage=stage,
+                    worker=self._worker,
+                    started_at=now,
+                )
+            )
+            job = session.get_one(Job, ref.job_id)
+            page = session.get_one(Page, (ref.job_id, ref.number))
+            truth = page.truth_key and {"key": page.truth_key, "sha256": page.truth_sha256 or ""}
+            params = page_params(job, page)
+            return Claim(ref, page.name, params, dict(page.artifacts), truth or None, job.model_key)
+
+    def renew_page(self, ref: PageRef, stage: Stage) -> bool:
+        """Renew the lease; False when the page is no longer this run's."""
+        now = time.time()
+        with self._database.writing() as session:
+            renewed = session.execute(
+                update(Page)
+                .where(*_due(ref, stage), Page.worker == self._worker)
+                .values(lease_until=now + self._lease_s)
+            )
+            return _rows(renewed) == 1
+
+    def commit_page(self, ref: PageRef, stage: Stage, outcome: StageOutcome) -> bool:
+        """Hand in a finished stage; False, and nothing changed, when the page is no longer this run's."""
+        now = time.time()
+        with self._database.writing() as session:
+            page = self._held_page(session, ref, stage)
+            if page is None:
+                return False
+            job = session.get_one(Job, ref.job_id)
+            following = _following_stage(stage, page_params(job, page))
+            page.artifacts = {**page.artifacts, **outcome.artifacts}
+            page.timings = {**page.timings, stage: {"seconds": round(outcome.seconds, 3), "cached": outcome.cached}}
+            if outcome.weights:
+                page.weights = {**page.weights, stage: outcome.weights}
+            if outcome.metrics is not None:
+                page.metrics = outcome.metrics
+            page.worker, page.updated_at = None, now
+            if outcome.skipped or following is None:
+                _end_page(page, PageStatus.SKIPPED if outcome.skipped else PageStatus.SUCCEEDED)
+                session.flush()
+                finish_pages(session, job)
+            else:
+                # It waits in the next queue now; control sends it again if the message is lost there.
+                page.stage, page.lease_until = following, now
+            what = "skipped" if outcome.skipped else "cached" if outcome.cached else "done"
+            _close_attempt(session, ref, stage, what, now)
+            return True
+
+    def fail_page(self, ref: PageRef, stage: Stage, code: str, detail: str, retry_in_s: float | None) -> bool:
+        """Record a failure: the page is queued again after `retry_in_s`, or fails for good when that is None."""
+        now = time.time()
+        with self._database.writing() as session:
+            page = self._held_page(session, ref, stage)
+            if page is None:
+                return False
+            page.error_code, page.error_detail = code, detail
+            page.worker, page.lease_until, page.updated_at = None, None, now
+            page.failures += 1
+            page.attempt += 1  # this run's message is used up: delivered again, it must find nothing
+            if retry_in_s is None:
+                _end_page(page, PageStatus.FAILED)
+                session.flush()
+                finish_pages(session, session.get_one(Job, ref.job_id))
+            else:
+                page.status, page.not_before = PageStatus.QUEUED, now + retry_in_s
+            _close_attempt(session, ref, stage, code, now)
+            return True
+
+    def page_failures(self, ref: PageRef) -> int:
+        with self._database.reading() as session:
+            return (
+                session.scalar(select(Page.failures).where(Page.job_id == ref.job_id, Page.number == ref.number)) or 0
+            )
+
+    def claim_model(self, key: str, attempt: int) -> bool:
+        now = time.time()
+        with self._database.writing() as session:
+            taken = session.execute(
+                update(ReferenceModel)
+                .where(*_model_run(key, attempt), ReferenceModel.worker.is_(None))
+                .values(worker=self._worker, lease_until=now + self._lease_s, progress=0.0)
+            )
+            return _rows(taken) == 1
+
+    def renew_model(self, key: str, attempt: int, progress: float, losses: dict[str, float]) -> bool:
+        """Renew the lease and report progress (0..1); False when nobody waits for this training any more."""
+        now = time.time()
+        wanted = select(Job.id).where(Job.model_key == key, Job.status.in_(JOB_OPEN)).limit(1)
+        with self._database.writing() as session:
+            renewed = session.execute(
+                update(ReferenceModel)
+                .where(*_model_run(key, attempt), ReferenceModel.worker == self._worker)
+                .values(lease_until=now + self._lease_s, progress=progress, losses=losses)
+            )
+            return _rows(renewed) == 1 and session.scalar(wanted) is not None
+
+    def commit_model(self, key: str, attempt: int, seconds: float) -> bool:
+        return self._end_model(
+            key, attempt, status=ModelStatus.READY, progress=1.0, seconds=seconds, error_code=None, error_detail=None
+        )
+
+    def fail_model(self, key: str, attempt: int, code: str, detail: str, retry_in_s: float | None) -> bool:
+        """Record a failed training: another try after `retry_in_s`, or none when that is None."""
+        status = ModelStatus.FAILED if retry_in_s is None else ModelStatus.MISSING
+        return self._end_model(
+            key,
+            attempt,
+            status=status,
+            not_before=time.time() + (retry_in_s or 0),
+            failures=ReferenceModel.failures + 1,
+            error_code=code,
+            error_detail=detail,
+        )
+
+    def model_failures(self, key: str) -> int:
+        with self._database.reading() as session:
+            return session.scalar(select(ReferenceModel.failures).where(ReferenceModel.key == key)) or 0
+
+    def release_model(self, key: str, attempt: int) -> bool:
+        """Give a training up that nobody waits for any more."""
+        return self._end_model(key, attempt, status=ModelStatus.MISSING, progress=0.0)
+
+    def training_inputs(self, job_id: str) -> tuple[list[dict[str, Any]], JobParams]:
+        """The references [{name, key, sha256}] and parameters of the job that a training is for."""
+        with self._database.reading() as session:
+            job = session.get(Job, job_id)
+        if job is None:
+            raise CancelledError(f"job {job_id} was deleted")
+        return job.references, JobParams.model_validate(job.params)
+
+    def sign_in(self, queue: str, slots: int) -> None:
+        """Say that this worker is alive."""
+        with self._database.writing() as session:
+            session.merge(Worker(name=self._worker, queue=queue, slots=slots, seen_at=time.time()))
+
+    def sign_out(self) -> None:
+        with self._database.writing() as session:
+            worker = session.get(Worker, self._worker)
+            if worker is not None:
+                session.delete(worker)
+
+    def _held_page(self, session: Session, ref: PageRef, stage: Stage) -> Page | None:
+        # The job's row is the lock under which a last page is noticed exactly once.
+        session.get(Job, ref.job_id, with_for_update=True)
+        query = select(Page).where(*_due(ref, stage), Page.worker == self._worker).with_for_update()
+        return session.scalar(query)
+
+    def _end_model(self, key: str, attempt: int, **values: Any) -> bool:
+        with self._database.writing() as session:
+            ended = session.execute(
+                update(ReferenceModel)
+                .where(*_model_run(key, attempt), ReferenceModel.worker == self._worker)
+                .values(worker=None, lease_until=None, **values)
+            )
+            return _rows(ended) == 1
+
+
+def finish_pages(session: Session, job: Job) -> None:
+    """Move a job on to packaging when its last page has ended; the caller holds the job's row."""
+    unfinished = session.scalar(
+        select(func.count()).select_from(Page).where(Page.job_id == job.id, Page.status.not_in(PAGE_ENDED))
+    )
+    if unfinished == 0 and job.status in job_sources(JobStatus.PACKAGING):
+        job.status, job.updated_at = JobStatus.PACKAGING, time.time()
+
+
+def _due(ref: PageRef, stage: Stage) -> tuple[Any, ...]:
+    return (
+        Page.job_id == ref.job_id,
+        Page.number == ref.number,
+        Page.attempt == ref.attempt,
+        Page.stage == stage,
+        Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)),
+    )
+
+
+def _model_run(key: str, attempt: int) -> tuple[Any, ...]:
+    return (
+        ReferenceModel.key == key,
+        ReferenceModel.attempt == attempt,
+        ReferenceModel.status == ModelStatus.TRAINING,
+    )
+
+
+def _following_stage(stage: Stage, params: JobParams) -> Stage | None:
+    if stage == params.stop_after or stage == STAGES[-1]:
+        return None
+    return STAGES[STAGES.index(stage) + 1]
+
+
+def _end_page(page: Page, status: PageStatus) -> None:
+    page.status, page.stage, page.lease_until = status, None, None
+    if status != PageStatus.FAILED:
+        page.error_code = page.error_detail = None
+
+
+def _close_attempt(session: Session, ref: PageRef, stage: Stage, outcome: str, now: float) -> None:
+    session.execute(
+        update(Attempt)
+        .where(
+            Attempt.job_id == ref.job_id,
+            Attempt.number == ref.number,
+            Attempt.attempt == ref.attempt,
+            Attempt.stage == stage,
+        )
+        .values(ended_at=now, outcome=outcome)
+    )
+
+
+def _rows(result: Any) -> int:
+    assert isinstance(result, CursorResult)
+    return result.rowcount

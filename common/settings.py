@@ -1,0 +1,98 @@
+"""All settings of Nurie: environment variables with the prefix `NURIE_`, read by this one class."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from common.archives import ArchiveLimits
+from common.imaging import ImageLimits
+
+
+def _default_database(given: dict[str, Any]) -> str:
+    return f"sqlite:///{(given['data'] / 'nurie.db').absolute()}"
+
+
+def _default_storage(given: dict[str, Any]) -> str:
+    return f"file://{(given['data'] / 'storage').absolute()}"
+
+
+class Settings(BaseSettings):
+    """Defaults work on a laptop, from the root of the repository."""
+
+    model_config = SettingsConfigDict(env_prefix="NURIE_", extra="ignore", frozen=True)
+
+    # Where things lie
+    data: Path = Field(Path("var"), description="Folder for what this machine keeps: database, storage, secret.")
+    database_url: str = Field(default_factory=_default_database, description="SQLAlchemy URL: sqlite or postgresql.")
+    broker_url: str = Field("redis://127.0.0.1:6390/0", description="Redis, for messages with ids only.")
+    storage_url: str = Field(default_factory=_default_storage, description="file:///folder or s3://bucket/prefix.")
+    models: Path = Field(Path("models"), description="Folder of weights that are installed, not shipped.")
+    device: str = Field("cpu", description="Where networks run: cpu, cuda, cuda:N.")
+
+    # Object store
+    s3_endpoint_url: str | None = Field(None, description="URL of an S3-compatible server; None for AWS.")
+    s3_region: str = Field("us-east-1", description="Region that requests are signed for.")
+    s3_access_key: str | None = Field(None, description="Access key; None takes boto3's own chain.")
+    s3_secret_key: SecretStr | None = Field(None, description="Secret of the access key.")
+
+    # API
+    host: str = Field("127.0.0.1", description="Address that the API listens on. Loopback only, without auth.")
+    port: int = Field(8000, ge=1, le=65535, description="TCP port of the API.")
+    public_url: str | None = Field(None, description="URL that clients reach the API under; None: http://host:port.")
+    secret: SecretStr | None = Field(None, description="Key of signed URLs; None: made once in the data folder.")
+    url_lifetime_s: int = Field(3600, ge=10, description="How long a signed URL is good, in seconds.")
+    max_request_bytes: int = Field(2_000_000_000, description="Largest request body, in bytes.")
+    max_pages: int = Field(10_000, ge=1, description="Largest number of pages in a job.")
+    max_references: int = Field(20, ge=1, description="Largest number of references in a job.")
+
+    # Limits of pictures
+    max_pixels: int = Field(100_000_000, ge=1, description="Largest picture, in pixels.")
+    max_image_bytes: int = Field(200_000_000, ge=1, description="Largest picture file, in bytes.")
+
+    # Limits of archives
+    max_archive_entries: int = Field(10_000, ge=1, description="Largest number of entries in an archive.")
+    max_archive_ratio: int = Field(200, ge=1, description="Most bytes that one packed byte may become.")
+    max_unpacked_bytes: int = Field(4_000_000_000, ge=1, description="Largest archive, unpacked, in bytes.")
+
+    # Engine
+    lease_s: float = Field(60, gt=0, description="A stage that is silent for so many seconds has lost its page.")
+    heartbeat_s: float = Field(10, gt=0, description="How often a running stage renews its lease, in seconds.")
+    queue_lease_s: float = Field(
+        30, gt=0, description="A page that waits longer, in an empty queue, is sent again (s)."
+    )
+    max_failures: int = Field(3, ge=1, description="A page fails after so many attempts that failed.")
+    retry_backoff_s: float = Field(2, ge=0, description="Pause before a retry, doubled with each, in seconds.")
+    poll_s: float = Field(1, gt=0, description="How often control looks without being woken, in seconds.")
+    stage_limit_s: int = Field(600, ge=1, description="Hard limit of a stage on one page, in seconds.")
+    training_limit_s: int = Field(1800, ge=1, description="Hard limit of a training, in seconds.")
+    interactive_pages: int = Field(4, ge=1, description="Jobs of at most so many pages go before larger ones.")
+
+    # Logs
+    log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
+    log_level: str = Field("INFO", description="Lowest level that is logged.")
+
+    @property
+    def image_limits(self) -> ImageLimits:
+        return ImageLimits(max_pixels=self.max_pixels, max_bytes=self.max_image_bytes)
+
+    @property
+    def archive_limits(self) -> ArchiveLimits:
+        return ArchiveLimits(
+            max_entries=self.max_archive_entries,
+            max_ratio=self.max_archive_ratio,
+            max_total_bytes=self.max_unpacked_bytes,
+            max_entry_bytes=self.max_image_bytes,
+        )
+
+    @property
+    def base_url(self) -> str:
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+
+@lru_cache(maxsize=1)
+def get_settings() -> Settings:
+    """The settings of this process, read once."""
+    return Settings()

@@ -1,0 +1,97 @@
+"""The Celery app: broker, queues, routes. Tasks live in the rooms; control sends them by name.
+
+Redis carries messages with ids only, no results. Redelivery is ours, from SQL: what Celery cannot promise (a task
+past `visibility_timeout` runs twice, a message can be lost between BRPOP and the unacked hash) does no harm here.
+"""
+
+import os
+import socket
+import threading
+from typing import Any
+
+from celery import Celery, signals
+from kombu.entity import Queue
+
+from common.logging import configure_logging, get_logger
+from common.names import PAGE_TASKS, STAGES, TRAIN_TASK, Stage
+from common.settings import get_settings
+
+SIGN_IN_EVERY_S = 10
+HARD_LIMIT_AFTER_S = 30
+"""How long a stage may take to react to its soft limit before its process is killed, in seconds."""
+
+app = Celery("nurie")
+
+
+def configure(celery: Celery) -> None:
+    settings = get_settings()
+    limits = dict.fromkeys(PAGE_TASKS.values(), settings.stage_limit_s) | {TRAIN_TASK: settings.training_limit_s}
+    celery.conf.update(
+        broker_url=settings.broker_url,
+        broker_connection_retry_on_startup=True,
+        broker_transport_options={"visibility_timeout": 2 * (max(limits.values()) + HARD_LIMIT_AFTER_S)},
+        task_serializer="json",
+        accept_content=["json"],
+        task_queues=[Queue(stage.value) for stage in STAGES],
+        task_routes={name: {"queue": stage.value} for stage, name in PAGE_TASKS.items()}
+        | {TRAIN_TASK: {"queue": Stage.CGAN.value}},
+        task_annotations={
+            name: {"soft_time_limit": limit, "time_limit": limit + HARD_LIMIT_AFTER_S} for name, limit in limits.items()
+        },
+        task_ignore_result=True,
+        task_acks_late=True,
+        task_reject_on_worker_lost=False,  # our reaper decides what happens to the page
+        worker_disable_prefetch=True,
+        worker_prefetch_multiplier=1,
+        worker_pool_start_method="spawn",  # CUDA and threaded BLAS do not survive a fork
+        worker_concurrency=1,
+        worker_proc_alive_timeout=180,
+        worker_soft_shutdown_timeout=settings.stage_limit_s,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_send_task_events=False,
+        worker_hijack_root_logger=False,
+    )
+
+
+configure(app)
+
+
+@signals.setup_logging.connect
+def _set_up_logging(**_: Any) -> None:
+    settings = get_settings()
+    configure_logging(settings.log_format, settings.log_level)
+
+
+@signals.worker_ready.connect
+def _start_signing_in(sender: Any, **_: Any) -> None:
+    queues = ",".join(sorted(sender.task_consumer.queues and {queue.name for queue in sender.task_consumer.queues}))
+    threading.Thread(target=_sign_in_forever, args=(queues,), name="sign-in", daemon=True).start()
+
+
+@signals.worker_shutdown.connect
+def _sign_out(**_: Any) -> None:
+    _work_store().sign_out()
+
+
+def worker_name() -> str:
+    """What this process is called in leases and logs."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def _sign_in_forever(queue: str) -> None:
+    log = get_logger(__name__)
+    store = _work_store()
+    pause = threading.Event()
+    while True:
+        try:
+            store.sign_in(queue, slots=1)
+        except Exception:
+            log.warning("could not sign in", exc_info=True)
+        pause.wait(SIGN_IN_EVERY_S)
+
+
+def _work_store() -> Any:
+    # The parent process of a pool needs the database for signing in only.
+    from workers.stage import get_resources
+
+    return get_resources().work

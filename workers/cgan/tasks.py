@@ -1,0 +1,124 @@
+"""The cgan queue: train reference models, draft pages."""
+
+import time
+from functools import lru_cache
+
+from celery import Task
+
+from common.errors import CancelledError, NurieError
+from common.imaging import decode_image, is_coloured
+from common.jobs.work import WorkStore
+from common.logging import bind_ids, clear_ids, get_logger
+from common.names import PAGE_TASKS, TRAIN_TASK, Artifact, Stage
+from common.params import JobParams
+from storage import keys
+from workers.celery import app
+from workers.cgan.network import Generator
+from workers.cgan.paint import paint_page
+from workers.cgan.training import TrainingProgress, TrainingSettings, train_reference
+from workers.cgan.weights import load_model, save_model
+from workers.stage import (
+    Heartbeat,
+    Resources,
+    StageRun,
+    get_resources,
+    retry_pause_s,
+    run_stage,
+    sort_error,
+)
+
+KEPT_MODELS = 2
+"""Generators that a process keeps loaded: the pages of one chapter, and of one beside it."""
+
+
+@app.task(name=PAGE_TASKS[Stage.CGAN], bind=True)
+def paint(self: Task, job_id: str, number: int, attempt: int) -> None:
+    run_stage(self, Stage.CGAN, (job_id, number, attempt), draft_page)
+
+
+@app.task(name=TRAIN_TASK, bind=True)
+def train(self: Task, key: str, job_id: str, attempt: int) -> None:  # noqa: ARG001
+    bind_ids(model=key[:12], job=job_id, attempt=attempt)
+    try:
+        train_model(get_resources(), key, job_id, attempt)
+    finally:
+        clear_ids()
+
+
+def draft_page(run: StageRun) -> None:
+    page_rgb = run.read_picture(Artifact.SOURCE)
+    if run.params.skip_coloured and is_coloured(page_rgb):
+        run.skip()
+        return
+    result = paint_page(page_rgb, _load_generator(run.claim.model_key), run.params)
+    run.weights = f"reference model {run.claim.model_key}"
+    run.write_picture(Artifact.DRAFT, result.draft_rgb)
+    run.write_picture(Artifact.REGIONS, result.regions)
+    run.write(Artifact.HINTS, result.hints.to_json())
+
+
+def train_model(resources: Resources, key: str, job_id: str, attempt: int) -> None:
+    """Train the reference model `key` on a job's references, under a lease, and store it."""
+    log = get_logger(__name__)
+    work, started = resources.work, time.monotonic()
+    if not work.claim_model(key, attempt):
+        log.info("stale message: the model is there, or somebody trains it")
+        return
+    try:
+        generator = _train(resources, key, job_id, attempt)
+        resources.store.put(keys.model(key), save_model(generator), media_type="application/octet-stream")
+    except CancelledError:
+        work.release_model(key, attempt)
+        log.info("training given up: no job waits for it any more")
+        return
+    except Exception as error:  # noqa: BLE001  every error ends as the model's state, with its code
+        _record_failure(resources, key, attempt, sort_error(error), error)
+        return
+    seconds = time.monotonic() - started
+    work.commit_model(key, attempt, seconds)
+    log.info("training done", seconds=round(seconds, 1))
+
+
+def _train(resources: Resources, key: str, job_id: str, attempt: int) -> Generator:
+    references, params = resources.work.training_inputs(job_id)
+    pictures = [
+        decode_image(resources.store.get(entry["key"]), f"reference {index} ({entry['name']})")
+        for index, entry in enumerate(references, 1)
+    ]
+    report = _Reporter(resources.work, key, attempt)
+    # The heartbeat covers what happens before the first epoch and after the last one.
+    with Heartbeat(report.renew, resources.settings.heartbeat_s):
+        return train_reference(pictures, _training_settings(params), report)
+
+
+def _training_settings(params: JobParams) -> TrainingSettings:
+    return TrainingSettings(epochs=params.epochs, seed=params.seed)
+
+
+class _Reporter:
+    """Reports progress to the truth, and stops a training that nobody waits for any more."""
+
+    def __init__(self, work: WorkStore, key: str, attempt: int) -> None:
+        self._work, self._key, self._attempt = work, key, attempt
+        self._progress, self._losses = 0.0, {}  # type: float, dict[str, float]
+
+    def __call__(self, progress: TrainingProgress) -> None:
+        self._progress, self._losses = progress.epoch / progress.epochs, progress.losses
+        if not self.renew():
+            raise CancelledError("no job waits for this training any more")
+
+    def renew(self) -> bool:
+        return self._work.renew_model(self._key, self._attempt, self._progress, self._losses)
+
+
+def _record_failure(resources: Resources, key: str, attempt: int, cause: NurieError, error: Exception) -> None:
+    failures = resources.work.model_failures(key) + 1
+    retry_in_s = retry_pause_s(resources.settings, cause, failures)
+    log = get_logger(__name__)
+    log.warning("training failed", code=cause.code, reason=str(cause), retry_in_s=retry_in_s, exc_info=error)
+    resources.work.fail_model(key, attempt, cause.code, str(cause), retry_in_s)
+
+
+@lru_cache(maxsize=KEPT_MODELS)
+def _load_generator(key: str) -> Generator:
+    return load_model(get_resources().store.get(keys.model(key)))

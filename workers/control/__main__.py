@@ -1,0 +1,38 @@
+"""`python -m workers.control`: the process that moves jobs on. Stops on SIGTERM or SIGINT after its current round."""
+
+import signal
+import threading
+
+from common.broker import Broker
+from common.jobs.database import Database
+from common.jobs.dispatch import DispatchStore
+from common.logging import configure_logging, get_logger
+from common.settings import get_settings
+from storage.configured import open_configured_store
+from workers.celery import app
+from workers.control.loop import Control
+
+
+def main() -> None:
+    settings = get_settings()
+    configure_logging(settings.log_format, settings.log_level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    database = Database(settings.database_url)
+    database.migrate()
+    store = open_configured_store(settings)
+    store.ensure()
+    dispatch = DispatchStore(
+        database,
+        lease_s=settings.lease_s,
+        queue_lease_s=settings.queue_lease_s,
+        max_failures=settings.max_failures,
+    )
+    get_logger(__name__).info("control started")
+    Control(settings, dispatch, store, Broker(settings.broker_url), app).run(stop)
+    get_logger(__name__).info("control stopped")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Control's loop: unpack, train, dispatch, reap, package. Everything from SQL, so that it may die at any moment."""
+
+import threading
+from collections.abc import Callable
+
+from celery import Celery
+
+from common.broker import Broker, BrokerError
+from common.jobs.dispatch import DispatchStore
+from common.logging import get_logger
+from common.settings import Settings
+from storage.protocol import ObjectStore
+from workers.control.packaging import package_jobs
+from workers.control.unpacking import unpack_archives
+from workers.pipeline import send_page, send_training
+
+
+class Control:
+    def __init__(
+        self, settings: Settings, dispatch: DispatchStore, store: ObjectStore, broker: Broker, app: Celery
+    ) -> None:
+        self._settings = settings
+        self._dispatch = dispatch
+        self._store = store
+        self._broker = broker
+        self._app = app
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until `stop` is set; woken by a note on the broker, or after `poll_s` without one."""
+        log = get_logger(__name__)
+        while not stop.is_set():
+            for step in (self._unpack, self._reap, self._train, self._feed, self._package):
+                self._attempt(step)
+            try:
+                self._broker.wait_for_wake(self._settings.poll_s)
+            except BrokerError as error:
+                log.warning("no notes from the broker", reason=str(error))
+                stop.wait(self._settings.poll_s)
+
+    def tick(self) -> None:
+        """One round of all duties; errors are raised."""
+        for step in (self._unpack, self._reap, self._train, self._feed, self._package):
+            step()
+
+    def _attempt(self, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:  # noqa: BLE001  one duty that fails now must not keep the others from being done
+            get_logger(__name__).warning(
+                "a duty of control failed; it is tried again", duty=step.__name__, exc_info=True
+            )
+
+    def _unpack(self) -> None:
+        unpack_archives(self._dispatch, self._store, self._settings)
+
+    def _reap(self) -> None:
+        lost = self._dispatch.lost_pages(self._broker.is_empty) + self._dispatch.lost_trainings(self._broker.is_empty)
+        if lost:
+            get_logger(__name__).warning("work was lost and is sent again", count=lost)
+
+    def _train(self) -> None:
+        self._dispatch.fail_untaught()
+        for message in self._dispatch.start_trainings():
+            get_logger(__name__).info("training sent", model=message.key[:12], job=message.job_id)
+            send_training(self._app, message)
+
+    def _feed(self) -> None:
+        for message in self._dispatch.start_pages(self._settings.interactive_pages):
+            ref = message.ref
+            get_logger(__name__).info("page sent", job=ref.job_id, page=ref.number, attempt=ref.attempt)
+            send_page(self._app, message)
+
+    def _package(self) -> None:
+        package_jobs(self._dispatch, self._store)

@@ -1,0 +1,80 @@
+"""Finished pages become the archive that the client takes home."""
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import PurePosixPath
+
+from common.archives import write_archive
+from common.jobs.dispatch import DispatchStore
+from common.jobs.models import Job, Page
+from common.jobs.states import PageStatus
+from common.jobs.store import page_params
+from common.logging import get_logger
+from common.names import Artifact
+from storage import keys
+from storage.protocol import ObjectStore
+
+SPOOL_BYTES = 64 * 1024**2
+MANIFEST = "nurie.json"
+MEDIA_TYPES = {"cbz": "application/vnd.comicbook+zip", "zip": "application/zip"}
+
+
+def package_jobs(dispatch: DispatchStore, store: ObjectStore) -> None:
+    for job, pages in dispatch.jobs_to_package():
+        done = [page for page in pages if page.status in (PageStatus.SUCCEEDED, PageStatus.SKIPPED)]
+        key = _write_result(store, job, pages) if done else None
+        outcome = dispatch.finish_job(job.id, key)
+        get_logger(__name__).info("job ended", job=job.id, status=outcome, pages=len(done), of=len(pages))
+
+
+def result_name(page: Page) -> str:
+    """The page's name in the archive: the client's own, with the suffix of what the page is now."""
+    artifact = page.artifacts[_last_picture(page)]
+    if page.status == PageStatus.SKIPPED:
+        return page.name
+    return str(PurePosixPath(page.name).with_suffix(PurePosixPath(artifact["filename"]).suffix))
+
+
+def _write_result(store: ObjectStore, job: Job, pages: list[Page]) -> str:
+    extension = job.params["archive"]
+    key = keys.result_archive(job.id, f"r{job.revision}", extension)
+    with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+        write_archive(spool, _entries(store, job, pages))  # type: ignore[arg-type]
+        spool.seek(0)
+        store.put(key, spool, media_type=MEDIA_TYPES[extension])  # type: ignore[arg-type]
+    return key
+
+
+def _entries(store: ObjectStore, job: Job, pages: list[Page]) -> Iterator[tuple[str, bytes]]:
+    taken: set[str] = set()
+    record = []
+    for page in pages:
+        entry: dict[str, object] = {"number": page.number, "source": page.name, "status": page.status}
+        if page.status in (PageStatus.SUCCEEDED, PageStatus.SKIPPED):
+            name = _free_name(result_name(page), taken)
+            yield name, store.get(page.artifacts[_last_picture(page)]["key"])
+            entry |= {"file": name, "weights": page.weights, "params": page_params(job, page).model_dump(mode="json")}
+        else:
+            entry |= {"error": page.error_code, "detail": page.error_detail}
+        record.append(entry)
+    # What was made how, and what is missing: pages that failed are named here and nowhere in between.
+    manifest = {"job": job.id, "model": job.model_key, "pages": record}
+    yield MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode()
+
+
+def _last_picture(page: Page) -> Artifact:
+    for artifact in (Artifact.FINAL, Artifact.ROUGH, Artifact.DRAFT):
+        if artifact in page.artifacts:
+            return artifact
+    raise AssertionError(f"page {page.number} of job {page.job_id} ended well without a picture")
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """`a.jpg` and `a.png` both become `a.png`: the second one is called `a-2.png`."""
+    path, count, free = PurePosixPath(name), 1, name
+    while free.casefold() in taken:
+        count += 1
+        free = str(path.with_stem(f"{path.stem}-{count}"))
+    taken.add(free.casefold())
+    return free

@@ -1,0 +1,288 @@
+"""What every stage task shares: claim, lease, heartbeat, artifacts, stage keys, retry, record."""
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from celery import Task
+from celery.exceptions import SoftTimeLimitExceeded
+from numpy.typing import NDArray
+
+from common.errors import CancelledError, NotFoundError, NurieError, OutOfMemoryError, RetryableError, StageTimeoutError
+from common.imaging import MEDIA_TYPES, decode_image, encode_image
+from common.jobs.database import Database
+from common.jobs.ids import content_key, new_id, sha256_hex
+from common.jobs.work import Claim, PageRef, StageOutcome, WorkStore
+from common.logging import bind_ids, clear_ids, get_logger
+from common.names import CODE_VERSIONS, Artifact, Stage, artifact_filename
+from common.params import STAGE_PARAMS, JobParams
+from common.settings import Settings, get_settings
+from storage import keys
+from storage.configured import open_configured_store
+from storage.protocol import ObjectStore
+from workers.celery import worker_name
+
+MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
+JSON_TYPE = "application/json"
+BACKOFF_LIMIT_S = 300.0
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What a worker process holds open."""
+
+    settings: Settings
+    work: WorkStore
+    store: ObjectStore
+
+
+@lru_cache(maxsize=1)
+def get_resources() -> Resources:
+    settings = get_settings()
+    database = Database(settings.database_url)
+    return Resources(settings, WorkStore(database, settings.lease_s, worker_name()), open_configured_store(settings))
+
+
+class Heartbeat:
+    """Renews a lease from a thread of its own while a stage computes."""
+
+    def __init__(self, renew: Callable[[], bool], every_s: float) -> None:
+        self._renew = renew
+        self._every_s = every_s
+        self._stop = threading.Event()
+        self.lost = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _beat(self) -> None:
+        while not self._stop.wait(self._every_s):
+            try:
+                if not self._renew():
+                    self.lost.set()
+                    return
+            except Exception:  # noqa: BLE001  a database that is away for a moment must not end the stage
+                get_logger(__name__).warning("heartbeat failed", exc_info=True)
+
+
+@dataclass
+class StageRun:
+    """One run of a stage on a page: what the room's code reads from and writes to."""
+
+    claim: Claim
+    stage: Stage
+    resources: Resources
+    heartbeat: Heartbeat
+    outputs: dict[str, Any] = field(default_factory=dict)
+    weights: str | None = None
+    metrics: dict[str, Any] | None = None
+    skipped: bool = False
+
+    @property
+    def params(self) -> JobParams:
+        return self.claim.params
+
+    @property
+    def page_label(self) -> str:
+        return f"page {self.claim.ref.number} ({self.claim.name})"
+
+    def read(self, artifact: Artifact) -> bytes:
+        self.check_still_ours()
+        entry = self.claim.artifacts.get(artifact)
+        if entry is None:
+            raise NotFoundError(f"{self.page_label} has no {artifact}")
+        return self.resources.store.get(entry["key"])
+
+    def read_picture(self, artifact: Artifact) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB; pictures from clients are checked against the limits."""
+        label = self.page_label if artifact is Artifact.SOURCE else f"{self.page_label}: {artifact}"
+        return decode_image(self.read(artifact), label, self.resources.settings.image_limits)
+
+    def read_truth(self) -> NDArray[np.uint8] | None:
+        if self.claim.truth is None:
+            return None
+        data = self.resources.store.get(self.claim.truth["key"])
+        return decode_image(data, f"{self.page_label}: truth", self.resources.settings.image_limits)
+
+    def write(self, artifact: Artifact, data: bytes, picture_format: str = "png") -> None:
+        self.check_still_ours()
+        ref = self.claim.ref
+        filename = artifact_filename(artifact, picture_format)
+        key = keys.attempt_artifact(ref.job_id, ref.number, ref.attempt, filename)
+        media_type = JSON_TYPE if filename.endswith(".json") else MEDIA_TYPES[picture_format]
+        self.resources.store.put(key, data, media_type=media_type)
+        self.outputs[artifact] = describe(key, data, filename)
+
+    def write_picture(self, artifact: Artifact, picture: NDArray[Any]) -> None:
+        picture_format = self.params.format if artifact is Artifact.FINAL else "png"
+        self.write(artifact, encode_image(picture, picture_format), picture_format)
+
+    def skip(self) -> None:
+        """The page passes through byte for byte."""
+        self.skipped = True
+        self.outputs = {Artifact.FINAL: self.claim.artifacts[Artifact.SOURCE]}
+
+    def check_still_ours(self) -> None:
+        """Raises CancelledError when the page was cancelled, or taken from a run that had fallen silent."""
+        if self.heartbeat.lost.is_set():
+            raise CancelledError(f"{self.page_label} is no longer this run's")
+
+
+Work = Callable[[StageRun], None]
+
+
+def run_stage(task: Task, stage: Stage, ids: tuple[str, int, int], work: Work) -> None:
+    """Run a stage's work on a page as one message asks for it; end the chain unless the stage was committed."""
+    ref = PageRef(*ids)
+    bind_ids(job=ref.job_id, page=ref.number, attempt=ref.attempt, stage=stage.value)
+    try:
+        if not execute_stage(get_resources(), stage, ref, work):
+            task.request.chain = None  # the next stage of this chain has nothing to claim
+    finally:
+        clear_ids()
+
+
+def execute_stage(resources: Resources, stage: Stage, ref: PageRef, work: Work) -> bool:
+    """Claim, work, commit. Returns whether the page goes on to its next stage."""
+    log = get_logger(__name__)
+    claim = resources.work.claim_page(ref, stage)
+    if claim is None:
+        log.info("stale message: somebody else has this page, or nobody wants it any more")
+        return False
+    started = time.monotonic()
+    try:
+        with Heartbeat(lambda: resources.work.renew_page(ref, stage), resources.settings.heartbeat_s) as heartbeat:
+            run = StageRun(claim, stage, resources, heartbeat)
+            cached = _link_cached(run) if stage_is_pure(run) else False
+            if not cached:
+                work(run)
+    except CancelledError as error:
+        log.info("given up", reason=str(error))
+        return False
+    except Exception as error:  # noqa: BLE001  every error ends as the page's state, with its code
+        _record_failure(resources, stage, ref, error)
+        return False
+    seconds = time.monotonic() - started
+    outcome = StageOutcome(run.outputs, seconds, cached, run.skipped, run.weights, run.metrics)
+    if not resources.work.commit_page(ref, stage, outcome):
+        log.info("stale result: nothing committed", seconds=round(seconds, 2))
+        return False
+    if not cached and not run.skipped:
+        _keep_for_reuse(run)
+    log.info("stage done", seconds=round(seconds, 2), cached=cached, skipped=run.skipped)
+    return not run.skipped
+
+
+def stage_is_pure(run: StageRun) -> bool:
+    """Whether all inputs of the stage are there, so that its key can be formed."""
+    return all(artifact in run.claim.artifacts for artifact in _INPUTS[run.stage])
+
+
+_INPUTS = {
+    Stage.CGAN: (Artifact.SOURCE,),
+    Stage.S2P: (Artifact.SOURCE, Artifact.HINTS),
+    Stage.INKNHUE: (Artifact.SOURCE, Artifact.SKETCH, Artifact.ROUGH),
+    Stage.METRICS: (Artifact.SOURCE, Artifact.FINAL),
+}
+
+
+def stage_key(run: StageRun) -> str:
+    """The same inputs, parameters, weights and code version give the same key, and so the same artifacts."""
+    inputs = {artifact.value: run.claim.artifacts[artifact]["sha256"] for artifact in _INPUTS[run.stage]}
+    if run.stage is Stage.METRICS and run.claim.truth is not None:
+        inputs["truth"] = run.claim.truth["sha256"]
+    return content_key(
+        stage=run.stage.value,
+        version=CODE_VERSIONS[run.stage],
+        inputs=inputs,
+        params={name: getattr(run.params, name) for name in STAGE_PARAMS[run.stage]},
+        model=run.claim.model_key if run.stage is Stage.CGAN else None,
+    )
+
+
+def describe(key: str, data: bytes, filename: str) -> dict[str, Any]:
+    """An artifact's entry in the page: where it lies, what is in it, what it is called for clients."""
+    return {"key": key, "sha256": sha256_hex(data), "size": len(data), "filename": filename}
+
+
+def _link_cached(run: StageRun) -> bool:
+    """Link the artifacts kept under the stage key into this attempt, if they are there."""
+    store, ref, key = run.resources.store, run.claim.ref, stage_key(run)
+    try:
+        manifest = json.loads(store.get(keys.stage_artifact(run.stage, key, MANIFEST)))
+        if manifest["version"] != MANIFEST_VERSION:
+            return False
+        for artifact, entry in manifest["artifacts"].items():
+            target = keys.attempt_artifact(ref.job_id, ref.number, ref.attempt, entry["filename"])
+            store.copy(keys.stage_artifact(run.stage, key, entry["filename"]), target)
+            run.outputs[artifact] = entry | {"key": target}
+    except NotFoundError:  # never computed, or swept away: compute it
+        run.outputs.clear()
+        return False
+    run.weights, run.metrics = manifest["weights"], manifest["metrics"]
+    return True
+
+
+def _keep_for_reuse(run: StageRun) -> None:
+    """Link a committed stage's artifacts under its stage key; the manifest comes last and makes them count."""
+    store, key = run.resources.store, stage_key(run)
+    try:
+        for entry in run.outputs.values():
+            store.copy(entry["key"], keys.stage_artifact(run.stage, key, entry["filename"]))
+        manifest = {
+            "version": MANIFEST_VERSION,
+            "artifacts": {name: entry | {"key": None} for name, entry in run.outputs.items()},
+            "weights": run.weights,
+            "metrics": run.metrics,
+        }
+        data = json.dumps(manifest).encode()
+        store.put(keys.stage_artifact(run.stage, key, MANIFEST), data, media_type=JSON_TYPE)
+    except NurieError:
+        # The page is done and committed; only a later job will have to compute this again.
+        get_logger(__name__).warning("could not keep the result for reuse", exc_info=True)
+
+
+def _record_failure(resources: Resources, stage: Stage, ref: PageRef, error: Exception) -> None:
+    cause = sort_error(error)
+    failures = resources.work.page_failures(ref) + 1
+    retry_in_s = retry_pause_s(resources.settings, cause, failures)
+    log = get_logger(__name__)
+    log.warning("stage failed", code=cause.code, reason=str(cause), retry_in_s=retry_in_s, exc_info=error)
+    resources.work.fail_page(ref, stage, cause.code, str(cause), retry_in_s)
+
+
+def sort_error(error: Exception) -> NurieError:
+    """Turn what a stage raised into an error with a stable code: worth a retry, or to give up on."""
+    if isinstance(error, NurieError):
+        return error
+    if isinstance(error, SoftTimeLimitExceeded):
+        return StageTimeoutError("the stage ran over its time limit")
+    # torch and TensorFlow have out-of-memory errors of their own, which are no MemoryError.
+    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "ResourceExhaustedError"):
+        return OutOfMemoryError("the stage ran out of memory")
+    # The stack trace goes into the log under this id; clients get the id.
+    trace_id = new_id()
+    get_logger(__name__).error("a bug", trace_id=trace_id, error=type(error).__name__)
+    return NurieError(f"internal error, trace id {trace_id}")
+
+
+def retry_pause_s(settings: Settings, cause: NurieError, failures: int) -> float | None:
+    """Seconds until another try; None when there is none: a cause that stays, or the last failure allowed."""
+    if not isinstance(cause, RetryableError) or failures >= settings.max_failures:
+        return None
+    return min(settings.retry_backoff_s * 2.0 ** (failures - 1), BACKOFF_LIMIT_S)
