@@ -1,0 +1,85 @@
+"""Names have one home: the Procfile, the routes and the registered tasks agree with it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from common.names import CODE_VERSIONS, CONTROL_QUEUE, PAGE_TASKS, QUEUES, STAGE_ARTIFACTS, STAGES, TRAIN_TASK, Artifact
+
+ROOT = Path(__file__).resolve().parents[3]
+PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+
+
+def test_every_queue_is_served_by_a_process_of_its_own_environment():
+    served = {}
+    for name, command in PROCFILE.items():
+        if match := re.search(r"-Q (\S+)", command):
+            served[match[1]] = command
+            assert f".venvs/{match[1]}/bin/celery -A workers.{match[1]}.tasks" in command, name
+    assert set(served) | {CONTROL_QUEUE} == set(QUEUES)
+    assert "-m workers.control" in PROCFILE["control"]
+
+
+def test_every_stage_has_a_task_a_version_and_artifacts():
+    assert set(PAGE_TASKS) == set(CODE_VERSIONS) == set(STAGE_ARTIFACTS) == set(STAGES)
+    made = [artifact for artifacts in STAGE_ARTIFACTS.values() for artifact in artifacts]
+    assert sorted([*made, Artifact.SOURCE]) == sorted(Artifact)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_the_rooms_register_exactly_the_tasks_that_are_named(stage):
+    python = ROOT / ".venvs" / stage / "bin" / "python"
+    script = f"import workers.{stage}.tasks as t; print(*sorted(n for n in t.app.tasks if not n.startswith('celery.')))"
+    done = subprocess.run([python, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
+    expected = {PAGE_TASKS[stage]} | ({TRAIN_TASK} if stage == "cgan" else set())
+    assert set(done.stdout.split()) == expected
+
+
+def test_every_task_is_routed_to_the_queue_of_its_stage():
+    from workers.celery import app
+
+    routes = {name: route["queue"] for name, route in app.conf.task_routes.items()}
+    assert routes == {name: stage.value for stage, name in PAGE_TASKS.items()} | {TRAIN_TASK: "cgan"}
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        ("api.app", "torch tensorflow cv2 celery workers boto3"),
+        ("workers.control.loop", "torch tensorflow cv2 flask boto3"),
+        ("storage.configured", "boto3"),
+        ("client.rest", "flask sqlalchemy celery"),
+    ],
+)
+def test_importing_a_module_loads_nothing_heavy_and_starts_nothing(module, heavy, tmp_path):
+    script = (
+        f"import sys, threading, {module}\n"
+        f"loaded = [name for name in {heavy.split()} if name in sys.modules]\n"
+        "assert not loaded, loaded\n"
+        "assert threading.active_count() == 1, threading.enumerate()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={"NURIE_DATA": str(tmp_path / "var")},
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (tmp_path / "var").exists()
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_importing_a_worker_loads_no_network_library_of_another_room(stage):
+    forbidden = {"cgan": "tensorflow", "s2p": "torch", "inknhue": "tensorflow", "metrics": "tensorflow"}[stage]
+    script = (
+        f"import sys, workers.{stage}.tasks; assert {forbidden!r} not in sys.modules and 'flask' not in sys.modules"
+    )
+    python = ROOT / ".venvs" / stage / "bin" / "python"
+    done = subprocess.run([python, "-c", script], cwd=ROOT, check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
