@@ -1,0 +1,278 @@
+"""What every stage shares: artifacts, stage keys, errors, cancelling; and control around it. No broker, no networks."""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.errors import BadImageError, ModelMissingError, StorageError
+from common.imaging import encode_image
+from common.jobs.dispatch import PageMessage
+from common.jobs.ids import new_id, sha256_hex
+from common.jobs.models import LOCAL_TENANT, Job, Page
+from common.jobs.states import JobStatus, PageStatus
+from common.jobs.store import NewJob, NewPage
+from common.names import STAGES, Artifact, Stage
+from common.params import JobParams
+from common.settings import Settings
+from storage import keys
+from storage.local import LocalStore
+from tests.unit.api.conftest import picture
+from workers.control.packaging import package_jobs
+from workers.control.unpacking import unpack_archives
+from workers.stage import Resources, StageRun, execute_stage
+
+GREY = picture()
+COLOUR = np.full((30, 40, 3), (200, 40, 40), dtype=np.uint8)
+
+
+class House:
+    """Control and workers in this process, with work that is quick to do."""
+
+    def __init__(self, jobs, work, dispatch, chapters, tmp_path: Path) -> None:
+        self.settings = Settings(data=tmp_path / "var", heartbeat_s=0.01, retry_backoff_s=0)
+        self.store = LocalStore(tmp_path / "objects", "http://127.0.0.1", "secret")
+        self.store.ensure()
+        self.jobs, self.dispatch, self.chapters = jobs, dispatch, chapters
+        self.resources = Resources(self.settings, work, self.store)
+        self.worked: list[tuple[int, Stage]] = []
+
+    def submit(self, pages: int = 1, params: JobParams | None = None, source: bytes | None = None) -> str:
+        job_id = new_id()
+        sources = []
+        for number in range(1, pages + 1):
+            data = source or picture(seed=number)
+            self.store.put(keys.source(job_id, number), data, media_type="image/png")
+            entry = {"key": keys.source(job_id, number), "sha256": sha256_hex(data), "size": 1, "filename": "a.png"}
+            sources.append(NewPage(f"{number:03}.png", entry))
+        references = [{"name": "r.png", "key": "r", "sha256": "0" * 64}]
+        self.jobs.create_job(NewJob(job_id, LOCAL_TENANT, params or JobParams(), sources, references))
+        self.chapters.train()
+        return job_id
+
+    def work(self, run: StageRun) -> None:
+        """Writes every artifact of the stage."""
+        self.worked.append((run.claim.ref.number, run.stage))
+        match run.stage:
+            case Stage.CGAN:
+                run.read_picture(Artifact.SOURCE)
+                run.write_picture(Artifact.DRAFT, COLOUR)
+                run.write_picture(Artifact.REGIONS, COLOUR[..., 0].astype(np.uint16))
+                run.write(Artifact.HINTS, b'{"version": 1, "size": [40, 30], "hints": []}')
+            case Stage.S2P:
+                run.write_picture(Artifact.SKETCH, COLOUR)
+                run.write_picture(Artifact.ROUGH, COLOUR)
+            case Stage.INKNHUE:
+                run.write_picture(Artifact.ALIGNED, COLOUR)
+                run.write_picture(Artifact.FINAL, COLOUR)
+            case Stage.METRICS:
+                run.metrics = {"colourfulness": 1.0}
+                run.write(Artifact.METRICS, b"{}")
+        run.weights = "test"
+
+    def send(self) -> list[PageMessage]:
+        return self.dispatch.start_pages(interactive_pages=4)
+
+    def run_page(self, message: PageMessage, work: Callable[[StageRun], None] | None = None) -> None:
+        for stage in STAGES[STAGES.index(message.first) : STAGES.index(message.last) + 1]:
+            if not execute_stage(self.resources, stage, message.ref, work or self.work):
+                return
+
+    def run_all(self, work: Callable[[StageRun], None] | None = None) -> None:
+        while messages := self.send():
+            for message in messages:
+                self.run_page(message, work)
+        package_jobs(self.dispatch, self.store)
+
+    def job(self, job_id: str) -> Job:
+        return self.jobs.get_job(LOCAL_TENANT, job_id).job
+
+    def page(self, job_id: str, number: int = 1) -> Page:
+        return self.jobs.get_page(LOCAL_TENANT, job_id, number)
+
+    def archive(self, job_id: str) -> zipfile.ZipFile:
+        return zipfile.ZipFile(io.BytesIO(self.store.get(self.job(job_id).result_key)))
+
+
+@pytest.fixture
+def house(jobs, work, dispatch, chapters, tmp_path) -> House:
+    return House(jobs, work, dispatch, chapters, tmp_path)
+
+
+def raising(error: Exception) -> Callable[[StageRun], None]:
+    def work(_run: StageRun) -> None:
+        raise error
+
+    return work
+
+
+def test_a_job_ends_in_an_archive_of_the_pages_in_order(house):
+    job_id = house.submit(pages=3)
+    house.run_all()
+    assert house.job(job_id).status == JobStatus.SUCCEEDED
+    with house.archive(job_id) as archive:
+        assert archive.namelist() == ["001.png", "002.png", "003.png", "nurie.json"]
+        assert archive.read("002.png") == encode_image(COLOUR)
+
+
+def test_artifacts_lie_under_their_attempt_and_are_described(house):
+    job_id = house.submit()
+    house.run_all()
+    page = house.page(job_id)
+    entry = page.artifacts[Artifact.DRAFT]
+    assert entry["key"] == f"jobs/{job_id}/pages/0001/a{page.attempt}/draft.png"
+    assert sha256_hex(house.store.get(entry["key"])) == entry["sha256"]
+    assert page.weights == dict.fromkeys(STAGES, "test")
+    assert set(page.timings) == set(STAGES)
+
+
+def test_the_same_work_is_done_once_and_linked_the_second_time(house):
+    house.submit(pages=1)
+    house.run_all()
+    again = house.submit(pages=1)
+    house.run_all()
+    assert house.worked == [(1, stage) for stage in STAGES]
+    page = house.page(again)
+    assert page.status == PageStatus.SUCCEEDED
+    assert all(timing["cached"] for timing in page.timings.values())
+    assert page.artifacts[Artifact.FINAL]["key"].startswith(f"jobs/{again}/")
+    assert page.metrics == {"colourfulness": 1.0}
+
+
+def test_a_changed_parameter_does_only_the_work_that_it_touches(house):
+    house.submit()
+    house.run_all()
+    house.worked.clear()
+    house.submit(params=JobParams(blend=0.2))
+    house.run_all()
+    # Metrics come from the final picture's bytes, and this test's work paints the same ones for any blend.
+    assert house.worked == [(1, Stage.INKNHUE)]
+
+
+def test_kept_results_of_another_code_version_are_not_used(house, monkeypatch):
+    house.submit()
+    house.run_all()
+    house.worked.clear()
+    monkeypatch.setitem(__import__("common.names").names.CODE_VERSIONS, Stage.S2P, 999)
+    house.submit()
+    house.run_all()
+    assert house.worked == [(1, Stage.S2P)]
+
+
+def test_a_deleted_job_takes_nothing_from_the_jobs_that_share_its_work(house):
+    first = house.submit()
+    house.run_all()
+    house.jobs.delete_job(LOCAL_TENANT, first)
+    house.store.delete_prefix(keys.job_prefix(first))
+    second = house.submit()
+    house.run_all()
+    assert house.store.get(house.page(second).artifacts[Artifact.FINAL]["key"]) == encode_image(COLOUR)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "attempts"),
+    [
+        (BadImageError("page 1 is no picture"), "bad_image", 1),
+        (ModelMissingError("no weights"), "model_missing", 1),
+        (StorageError("away"), "storage_unavailable", 3),
+        (MemoryError(), "out_of_memory", 3),
+        (ZeroDivisionError("a bug in /some/path"), "internal", 1),
+    ],
+)
+def test_errors_are_retried_or_given_up_on_as_their_kind_demands(house, error, code, attempts):
+    job_id = house.submit()
+    house.run_all(raising(error))
+    page = house.page(job_id)
+    assert (page.status, page.error_code, page.failures) == (PageStatus.FAILED, code, attempts)
+    assert house.job(job_id).status == JobStatus.FAILED
+    assert "/some/path" not in page.error_detail
+
+
+def test_one_bad_page_fails_alone_and_the_archive_says_which(house):
+    job_id = house.submit(pages=3)
+
+    def work(run: StageRun) -> None:
+        if run.claim.ref.number == 2:
+            raise BadImageError("page 2 (002.png): truncated")
+        house.work(run)
+
+    house.run_all(work)
+    assert house.job(job_id).status == JobStatus.PARTIAL
+    with house.archive(job_id) as archive:
+        assert archive.namelist() == ["001.png", "003.png", "nurie.json"]
+        assert "page 2 (002.png): truncated" in archive.read("nurie.json").decode()
+
+
+def test_a_stage_stops_soon_after_its_job_was_cancelled(house):
+    job_id = house.submit()
+    written = []
+
+    def work(run: StageRun) -> None:
+        house.jobs.cancel_job(LOCAL_TENANT, job_id)
+        assert run.heartbeat.lost.wait(5)
+        run.write_picture(Artifact.DRAFT, COLOUR)  # raises: the page is no longer ours
+        written.append(run)
+
+    (message,) = house.send()
+    house.run_page(message, work)
+    assert written == []
+    assert house.page(job_id).status == PageStatus.CANCELLED
+
+
+def test_a_coloured_page_passes_through_byte_for_byte(house):
+    source = picture(coloured=True)
+    job_id = house.submit(source=source)
+    (message,) = house.send()
+    assert not execute_stage(house.resources, Stage.CGAN, message.ref, StageRun.skip)
+    package_jobs(house.dispatch, house.store)
+    assert house.page(job_id).status == PageStatus.SKIPPED
+    with house.archive(job_id) as archive:
+        assert archive.read("001.png") == source
+
+
+def test_the_final_picture_has_the_format_of_the_job(house):
+    job_id = house.submit(params=JobParams(format="jpeg", archive="zip"))
+    house.run_all()
+    assert house.job(job_id).result_key.endswith(".zip")
+    with house.archive(job_id) as archive:
+        assert archive.read("001.jpg")[:3] == b"\xff\xd8\xff"
+
+
+def test_stop_after_takes_the_last_picture_home(house):
+    job_id = house.submit(params=JobParams(stop_after="cgan"))
+    house.run_all()
+    assert house.job(job_id).status == JobStatus.SUCCEEDED
+    assert house.archive(job_id).namelist()[0] == "001.png"
+    assert house.worked == [(1, Stage.CGAN)]
+
+
+def test_an_archive_is_unpacked_and_its_damaged_page_fails_alone(house):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("1.png", GREY)
+        file.writestr("2.png", GREY[:-1] + b"!")
+    data = buffer.getvalue().replace(GREY[:-1] + b"!", GREY[:-1] + b"?")  # now its checksum is wrong
+    job_id = new_id()
+    house.store.put(keys.archive(job_id), data, media_type="application/zip")
+    references = [{"name": "r.png", "key": "r", "sha256": "0" * 64}]
+    pages = [NewPage("1.png", None), NewPage("2.png", None)]
+    house.jobs.create_job(NewJob(job_id, LOCAL_TENANT, JobParams(), pages, references, keys.archive(job_id), "c.cbz"))
+    house.chapters.train()
+    assert house.send() == []
+    unpack_archives(house.dispatch, house.store, house.settings)
+    house.run_all()
+    assert house.page(job_id, 1).status == PageStatus.SUCCEEDED
+    assert (house.page(job_id, 2).status, house.page(job_id, 2).error_code) == (PageStatus.FAILED, "bad_archive")
+    assert house.job(job_id).status == JobStatus.PARTIAL
+
+
+def test_pages_whose_results_would_share_a_name_both_come_home(house):
+    job_id = house.submit(pages=2)
+    with house.resources.work._database.writing() as session:
+        session.get(Page, (job_id, 1)).name = "a.jpg"
+        session.get(Page, (job_id, 2)).name = "a.png"
+    house.run_all()
+    assert house.archive(job_id).namelist() == ["a.png", "a-2.png", "nurie.json"]
