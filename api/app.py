@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi import Info, OpenAPI
 from pydantic import BaseModel
 
-from api import files, health, jobs, pages, uploads
+from api import files, health, jobs, pages, uploads, web
 from api.context import EXTENSION, Context
 from api.guard import register_guard, require_loopback
 from api.problems import answer_validation_error, register_problems
@@ -29,6 +29,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     require_loopback(settings.host)
     app = OpenAPI(
         "nurie",
+        static_folder=None,
         info=Info(title="Nurie", version=VERSION, description="Colours a grey manga chapter from one coloured page."),
         validation_error_status=400,
         validation_error_callback=answer_validation_error,
@@ -46,6 +47,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     for blueprint in (health.blueprint, uploads.blueprint, jobs.blueprint, pages.blueprint):
         app.register_api(blueprint)
     app.register_blueprint(files.blueprint)
+    app.register_blueprint(web.blueprint)
     _register_document(app)
     return app
 

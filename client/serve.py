@@ -13,8 +13,8 @@ DEFAULT_PORT = 8000
 WELCOME = """
   Nurie runs on {url}
 
-  A browser:  {url}/            an overview of what it does now
-              {url}/openapi.json
+  A browser:  {url}/
+  OpenAPI:    {url}/openapi.json
   curl:       curl -F pages=@page.png -F references=@coloured.png {url}/v1/jobs
               curl {url}/v1/jobs/JOB
 

@@ -61,8 +61,9 @@ def balloon_radii(balloon: Balloon) -> tuple[float, float]:
     return width / 2 * grow + 12, height / 2 * grow + 14
 
 
-def draw_balloon(canvas: Canvas, balloon: Balloon, centre: tuple[float, float],
-                 tip: tuple[float, float] | None) -> None:
+def draw_balloon(
+    canvas: Canvas, balloon: Balloon, centre: tuple[float, float], tip: tuple[float, float] | None
+) -> None:
     """Draw a balloon on the page.
 
     Args:
@@ -97,8 +98,10 @@ def _oval(centre: tuple[float, float], rx: float, ry: float, tip: tuple[float, f
     """A rounded body (a superellipse, which holds square text better) with a curved tail."""
     angle = np.linspace(0, 2 * np.pi, 120, endpoint=False)
     cos, sin = np.cos(angle), np.sin(angle)
-    body = np.stack([centre[0] + rx * np.sign(cos) * np.abs(cos) ** 0.86,
-                     centre[1] + ry * np.sign(sin) * np.abs(sin) ** 0.86], axis=1)
+    body = np.stack(
+        [centre[0] + rx * np.sign(cos) * np.abs(cos) ** 0.86, centre[1] + ry * np.sign(sin) * np.abs(sin) ** 0.86],
+        axis=1,
+    )
     if tip is None:
         return body
     towards = np.arctan2((tip[1] - centre[1]) / ry, (tip[0] - centre[0]) / rx)
@@ -127,5 +130,3 @@ def _burst(centre: tuple[float, float], rx: float, ry: float, tip: tuple[float, 
         nearest = round(towards / (2 * np.pi) * count) % count * 2
         body[nearest] = tip
     return body
-
-

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from samples.geometry import Frame, Points, arc_lengths
-from samples.tones import Paint, Rgb, Tone, ToneStyle, luma, pick_tone, screen_dots
+from samples.tones import Paint, Rgb, Tone, ToneStyle, luma, pick_tone, screen_gradient, screen_sheet
 
 SUPERSAMPLE = 3
 INK_RGB: Rgb = (30, 24, 34)
@@ -47,8 +47,9 @@ class Canvas:
         else:
             self.manga.paste(round(255 * (1 - tone.darkness)), box, mask)
 
-    def fade(self, outline: Points, rgb_map: NDArray[np.float32], box: tuple[int, int, int, int],
-             cell_px: float, gain: float) -> None:
+    def fade(
+        self, outline: Points, rgb_map: NDArray[np.float32], box: tuple[int, int, int, int], cell_px: float
+    ) -> None:
         """Fill an outline with a soft gradient: smooth in colour, growing dots in the manga.
 
         Args:
@@ -56,13 +57,10 @@ class Canvas:
             rgb_map: (h, w, 3) float32, 0..255, the gradient over box.
             box: left, top, right, bottom of rgb_map in supersampled pixels.
             cell_px: screentone cell, page pixels.
-            gain: darkness of the dots for each unit of darkness in the colour.
         """
         mask = self._mask_of(outline, box)
         self.colour.paste(Image.fromarray(rgb_map.round().astype(np.uint8)), box, mask)
-        weights = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-        darkness = (np.float32(1) - rgb_map @ weights / np.float32(255)) * np.float32(gain)
-        dots = screen_dots(darkness, darkness.shape, round(cell_px * SUPERSAMPLE))
+        dots = screen_gradient(rgb_map, round(cell_px * SUPERSAMPLE), self.style)
         self.manga.paste(Image.fromarray(dots), box, mask)
 
     def stroke(self, curve: Points, widths_px: Sequence[float], rgb: Rgb = INK_RGB) -> None:
@@ -83,8 +81,9 @@ class Canvas:
                 if w > 2:
                     draw.ellipse((x - w / 2, y - w / 2, x + w / 2, y + w / 2), fill=ink)
 
-    def write(self, text: str, centre: tuple[float, float], size_px: float, rgb: Rgb = INK_RGB,
-              weight_px: float = 0.0) -> None:
+    def write(
+        self, text: str, centre: tuple[float, float], size_px: float, rgb: Rgb = INK_RGB, weight_px: float = 0.0
+    ) -> None:
         """Letter one line of text around its centre; weight_px thickens it."""
         font = load_font(size_px * SUPERSAMPLE)
         at = (centre[0] * SUPERSAMPLE, centre[1] * SUPERSAMPLE)
@@ -112,7 +111,8 @@ class Canvas:
 
     def _sheet(self, tone: Tone) -> Image.Image:
         if tone not in self._sheets:
-            dots = screen_dots(tone.darkness, self.size[::-1], round(tone.cell_px * SUPERSAMPLE))
+            cell = round(tone.cell_px * SUPERSAMPLE)
+            dots = screen_sheet(tone.darkness, self.size[::-1], cell, self.style.contrast)
             self._sheets[tone] = Image.fromarray(dots)
         return self._sheets[tone]
 

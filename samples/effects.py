@@ -8,14 +8,14 @@ from enum import Enum
 import numpy as np
 from PIL import Image, ImageDraw
 
-from samples.canvas import INK_RGB, SUPERSAMPLE, Canvas, load_font
+from samples.canvas import INK_RGB, PAPER_RGB, SUPERSAMPLE, Canvas, ink_level, load_font
 from samples.geometry import contour, ellipse, shift, to_points
 from samples.sky import FADE_CELL_PX
-from samples.tones import Paint, Rgb, Sheet, luma
+from samples.tones import Paint, Rgb, Sheet
 
-STAR = Paint((255, 226, 96), Sheet.PAPER)
+STAR = Paint((255, 226, 96), Sheet.GREY)
 STAR_SHADE = Paint((244, 178, 62), cell_px=FADE_CELL_PX)
-GLOW = Paint((255, 250, 214), Sheet.PAPER)
+GLOW = Paint((255, 250, 214), Sheet.GREY)
 
 
 class Motion(Enum):
@@ -80,8 +80,10 @@ def _draw_speed(canvas: Canvas, rng: np.random.Generator) -> None:
         x = float(rng.choice([-10.0, canvas.width_px + 10.0]))
         tip = x + length if x < 0 else x - length
         slope = canvas.height_px * 0.02
-        canvas.stroke(to_points([(x, y), ((x + tip) / 2, y - slope / 2), (tip, y - slope)]),
-                      (float(rng.uniform(1.4, 3.6)), 1.4, 0.2))
+        canvas.stroke(
+            to_points([(x, y), ((x + tip) / 2, y - slope / 2), (tip, y - slope)]),
+            (float(rng.uniform(1.4, 3.6)), 1.4, 0.2),
+        )
 
 
 def draw_star(canvas: Canvas, star: Star) -> None:
@@ -89,8 +91,13 @@ def draw_star(canvas: Canvas, star: Star) -> None:
     x, y, r = star.x * canvas.width_px, star.y * canvas.height_px, star.size * canvas.height_px
     if star.falling:
         for spread, paint in ((1.0, Paint((150, 190, 255), cell_px=FADE_CELL_PX)), (0.55, GLOW)):
-            tail = to_points([(x - r * 0.7 * spread, y - r * 0.7 * spread), (x + r * 16, y - r * 9),
-                              (x + r * 0.8 * spread, y + r * 0.7 * spread)])
+            tail = to_points(
+                [
+                    (x - r * 0.7 * spread, y - r * 0.7 * spread),
+                    (x + r * 16, y - r * 9),
+                    (x + r * 0.8 * spread, y + r * 0.7 * spread),
+                ]
+            )
             canvas.fill(tail, paint)
     else:
         for k in range(12):
@@ -98,13 +105,22 @@ def draw_star(canvas: Canvas, star: Star) -> None:
             way, side = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
             reach = 2.5 if k % 2 else 2.0
             base = np.array([x, y])
-            canvas.fill(np.array([base + way * r * 1.45 - side * r * 0.07, base + way * r * reach,
-                                  base + way * r * 1.45 + side * r * 0.07]), GLOW)
+            canvas.fill(
+                np.array(
+                    [
+                        base + way * r * 1.45 - side * r * 0.07,
+                        base + way * r * reach,
+                        base + way * r * 1.45 + side * r * 0.07,
+                    ]
+                ),
+                GLOW,
+            )
     canvas.fill(ellipse(x, y, r * 1.3, r * 1.3, 50), GLOW)
     angles = -np.pi / 2 + np.arange(10) * np.pi / 5
     reach_of = r * np.where(np.arange(10) % 2 == 0, 1.0, 0.6)
-    body = contour(list(zip((x + reach_of * np.cos(angles)).tolist(), (y + reach_of * np.sin(angles)).tolist(),
-                            strict=True)))
+    body = contour(
+        list(zip((x + reach_of * np.cos(angles)).tolist(), (y + reach_of * np.sin(angles)).tolist(), strict=True))
+    )
     canvas.fill(body, STAR)
     canvas.fill(shift(body, r * 0.5, r * 0.55), STAR_SHADE, within=body)
     ink = float(np.clip(r * 0.05, 1.4, 4))
@@ -112,10 +128,14 @@ def draw_star(canvas: Canvas, star: Star) -> None:
     if star.face:
         for side_x in (-0.24, 0.24):
             canvas.fill(ellipse(x + side_x * r, y + 0.02 * r, 0.09 * r, 0.15 * r), Paint(INK_RGB, Sheet.INK))
-            canvas.fill(ellipse(x + side_x * r - 0.03 * r, y - 0.05 * r, 0.035 * r, 0.05 * r), Paint((255, 255, 255),
-                                                                                                     Sheet.PAPER))
-        canvas.stroke(to_points([(x - 0.1 * r, y + 0.2 * r), (x, y + 0.27 * r), (x + 0.1 * r, y + 0.2 * r)]),
-                      (ink * 0.6, ink, ink * 0.6))
+            canvas.fill(
+                ellipse(x + side_x * r - 0.03 * r, y - 0.05 * r, 0.035 * r, 0.05 * r),
+                Paint((255, 255, 255), Sheet.PAPER),
+            )
+        canvas.stroke(
+            to_points([(x - 0.1 * r, y + 0.2 * r), (x, y + 0.27 * r), (x + 0.1 * r, y + 0.2 * r)]),
+            (ink * 0.6, ink, ink * 0.6),
+        )
 
 
 def draw_sound(canvas: Canvas, sound: Sound, centre: tuple[float, float]) -> None:
@@ -136,19 +156,25 @@ def draw_sound(canvas: Canvas, sound: Sound, centre: tuple[float, float]) -> Non
         middle = at + way * step / 2
         placed.append((letter, size, middle, -sound.angle_deg + (9 if i % 2 else -7)))
         at = at + way * step
-    for rim, rgb, level in ((0.19, INK_RGB, 0), (0.12, (255, 255, 255), 255), (0.055, INK_RGB, 0),
-                            (0.02, sound.rgb, 255 if luma(sound.rgb) > 0.5 else 0)):
+    for rim, rgb in ((0.19, INK_RGB), (0.12, PAPER_RGB), (0.055, INK_RGB), (0.02, sound.rgb)):
         for letter, size, middle, angle in placed:
-            _stamp(canvas, letter, size, (float(middle[0]), float(middle[1])), angle, rim, rgb, level)
+            _stamp(canvas, letter, size, (float(middle[0]), float(middle[1])), angle, rim, rgb)
 
 
-def _stamp(canvas: Canvas, letter: str, size: float, middle: tuple[float, float], angle: float, rim: float, rgb: Rgb,
-           level: int) -> None:
+def _stamp(
+    canvas: Canvas, letter: str, size: float, middle: tuple[float, float], angle: float, rim: float, rgb: Rgb
+) -> None:
     side = int(size * 2.2 * SUPERSAMPLE)
     mask = Image.new("L", (side, side), 0)
-    ImageDraw.Draw(mask).text((side / 2, side / 2), letter, fill=255, font=load_font(size * SUPERSAMPLE), anchor="mm",
-                              stroke_width=size * rim * SUPERSAMPLE)
+    ImageDraw.Draw(mask).text(
+        (side / 2, side / 2),
+        letter,
+        fill=255,
+        font=load_font(size * SUPERSAMPLE),
+        anchor="mm",
+        stroke_width=size * rim * SUPERSAMPLE,
+    )
     mask = mask.rotate(angle, Image.Resampling.BICUBIC)
     left, top = round(middle[0] * SUPERSAMPLE - side / 2), round(middle[1] * SUPERSAMPLE - side / 2)
     canvas.colour.paste(rgb, (left, top), mask)
-    canvas.manga.paste(level, (left, top), mask)
+    canvas.manga.paste(ink_level(rgb), (left, top), mask)

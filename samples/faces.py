@@ -14,18 +14,44 @@ from samples.tones import Paint, Sheet
 
 WHITE = Paint((255, 255, 255), Sheet.PAPER)
 PUPIL = Paint((26, 18, 28), Sheet.INK)
-MOUTH_RED = Paint((150, 40, 48), Sheet.INK)
+MOUTH_RED = Paint((150, 40, 48), Sheet.GREY)
 TONGUE = Paint((236, 128, 122), Sheet.GREY)
-BLUSH = Paint((255, 188, 172), Sheet.PAPER)
+BLUSH = Paint((255, 188, 172), Sheet.GREY)
 
-FRONT_FACE = to_points([
-    (0, -0.9), (0.75, -0.55), (0.86, -0.05), (0.86, 0.22), (0.79, 0.52), (0.5, 0.9), (0.13, 1.13), (-0.13, 1.13),
-    (-0.5, 0.9), (-0.79, 0.52), (-0.86, 0.22), (-0.86, -0.05), (-0.75, -0.55),
-])
-TURNED_FACE = to_points([
-    (0.05, -0.9), (0.72, -0.58), (0.81, -0.1), (0.765, 0.14), (0.82, 0.46), (0.67, 0.84), (0.42, 1.12), (0.2, 1.14),
-    (-0.32, 0.92), (-0.72, 0.6), (-0.88, 0.22), (-0.9, -0.05), (-0.78, -0.55),
-])
+FRONT_FACE = to_points(
+    [
+        (0, -0.9),
+        (0.75, -0.55),
+        (0.86, -0.05),
+        (0.86, 0.22),
+        (0.79, 0.52),
+        (0.5, 0.9),
+        (0.13, 1.13),
+        (-0.13, 1.13),
+        (-0.5, 0.9),
+        (-0.79, 0.52),
+        (-0.86, 0.22),
+        (-0.86, -0.05),
+        (-0.75, -0.55),
+    ]
+)
+TURNED_FACE = to_points(
+    [
+        (0.05, -0.9),
+        (0.72, -0.58),
+        (0.81, -0.1),
+        (0.765, 0.14),
+        (0.82, 0.46),
+        (0.67, 0.84),
+        (0.42, 1.12),
+        (0.2, 1.14),
+        (-0.32, 0.92),
+        (-0.72, 0.6),
+        (-0.88, 0.22),
+        (-0.9, -0.05),
+        (-0.78, -0.55),
+    ]
+)
 
 
 def blend(front: float, turned: float, turn: float) -> float:
@@ -48,8 +74,10 @@ def draw_face(pen: Pen, who: Character, turn: float) -> None:
 
 def _eye_pens(pen: Pen, turn: float) -> tuple[Pen, Pen]:
     """Pens whose frames lie on the near and the far eye."""
-    return (pen.at(pen.frame.child(blend(-0.41, -0.15, turn), 0.3)),
-            pen.at(pen.frame.child(blend(0.41, 0.51, turn), 0.3)))
+    return (
+        pen.at(pen.frame.child(blend(-0.41, -0.15, turn), 0.3)),
+        pen.at(pen.frame.child(blend(0.41, 0.51, turn), 0.3)),
+    )
 
 
 def draw_brows(pen: Pen, expression: Expression, turn: float) -> None:
@@ -77,8 +105,16 @@ def draw_features(pen: Pen, who: Character, expression: Expression, turn: float)
 
 
 def _draw_ear(pen: Pen, who: Character, x: float, side: int) -> None:
-    ear = smooth([(x - side * 0.05, 0.02), (x + side * 0.13, -0.02), (x + side * 0.17, 0.22),
-                  (x + side * 0.05, 0.5), (x - side * 0.06, 0.45)], closed=True)
+    ear = smooth(
+        [
+            (x - side * 0.05, 0.02),
+            (x + side * 0.13, -0.02),
+            (x + side * 0.17, 0.22),
+            (x + side * 0.05, 0.5),
+            (x - side * 0.06, 0.45),
+        ],
+        closed=True,
+    )
     pen.shape(ear, who.skin.base, 0.8)
     pen.line(smooth([(x + side * 0.1, 0.07), (x + side * 0.05, 0.2), (x + side * 0.07, 0.34)]), (0.2, 0.6, 0.2))
 
@@ -110,35 +146,61 @@ def draw_eye(pen: Pen, iris: Shaded, expression: Expression, side: int, half_wid
     to_eye = np.array([side * half_width, half_height])
     if expression.eyes in (Eyes.SMILE, Eyes.SHUT):
         bow = -0.75 if expression.eyes is Eyes.SMILE else 0.6
-        lid = smooth(to_points([(-1, 0.25), (-0.5, 0.25 + bow * 0.75), (0.1, 0.25 + bow), (0.65, 0.25 + bow * 0.7),
-                                (1.1, 0.2)]) * to_eye)
+        lid = smooth(
+            to_points([(-1, 0.25), (-0.5, 0.25 + bow * 0.75), (0.1, 0.25 + bow), (0.65, 0.25 + bow * 0.7), (1.1, 0.2)])
+            * to_eye
+        )
         pen.line(lid, (0.6, 1.7, 1.9, 1.2))
         for x in (0.75, 1.0):
             lash = to_points([(x, 0.25 + bow * 0.3), (x + 0.28, 0.3 + bow * 0.1)])
             pen.line(lash * to_eye, (1.0, 0.2))
         return
-    white = smooth(to_points([(-0.95, 0.25), (-0.72, -0.5), (-0.1, -0.95), (0.6, -0.8), (1.0, -0.2), (0.85, 0.45),
-                              (0.35, 0.95), (-0.4, 0.93), (-0.85, 0.62)]) * to_eye, closed=True)
+    white = smooth(
+        to_points(
+            [
+                (-0.95, 0.25),
+                (-0.72, -0.5),
+                (-0.1, -0.95),
+                (0.6, -0.8),
+                (1.0, -0.2),
+                (0.85, 0.45),
+                (0.35, 0.95),
+                (-0.4, 0.93),
+                (-0.85, 0.62),
+            ]
+        )
+        * to_eye,
+        closed=True,
+    )
     pen.fill(white, WHITE)
     _draw_iris(pen, iris, expression, white, half_width, half_height)
-    lid = smooth(to_points([(-1.05, 0.2), (-0.72, -0.55), (-0.1, -1.0), (0.6, -0.84), (1.05, -0.2),
-                            (1.22, 0.0)]) * to_eye)
+    lid = smooth(
+        to_points([(-1.05, 0.2), (-0.72, -0.55), (-0.1, -1.0), (0.6, -0.84), (1.05, -0.2), (1.22, 0.0)]) * to_eye
+    )
     pen.line(lid, (0.7, 1.6, 2.2, 2.5, 2.2, 0.5))
     pen.line(to_points([(0.88, -0.5), (1.35, -0.52)]) * to_eye, (1.6, 0.2))
     pen.line(smooth(to_points([(-0.55, -1.12), (0.1, -1.36), (0.75, -1.12)]) * to_eye), (0.1, 0.55, 0.1))
     pen.line(smooth(to_points([(0.85, 0.5), (0.35, 0.97), (-0.3, 0.97)]) * to_eye), (0.9, 0.8, 0.1))
 
 
-def _draw_iris(pen: Pen, iris: Shaded, expression: Expression, white: Points, half_width: float,
-               half_height: float) -> None:
+def _draw_iris(
+    pen: Pen, iris: Shaded, expression: Expression, white: Points, half_width: float, half_height: float
+) -> None:
     wide = expression.eyes is Eyes.WIDE
     rx, ry = (0.5, 0.62) if wide else (0.7, 0.98)
     rx, ry = half_width * rx, half_height * ry
     x, y = half_width * (0.1 + 0.25 * expression.gaze), half_height * 0.02
     disc = ellipse(x, y, rx, ry)
     pen.fill(disc, iris.base, within=white)
-    upper = contour([(x - rx * 1.3, y - ry * 1.3), (x + rx * 1.3, y - ry * 1.3), (x + rx * 1.1, y - ry * 0.1, CORNER),
-                     (x, y + ry * 0.12), (x - rx * 1.1, y - ry * 0.1, CORNER)])
+    upper = contour(
+        [
+            (x - rx * 1.3, y - ry * 1.3),
+            (x + rx * 1.3, y - ry * 1.3),
+            (x + rx * 1.1, y - ry * 0.1, CORNER),
+            (x, y + ry * 0.12),
+            (x - rx * 1.1, y - ry * 0.1, CORNER),
+        ]
+    )
     inner = ellipse(x, y, rx * 0.93, ry * 0.95)
     pen.fill(_clip_ellipse(upper, x, y, rx, ry), iris.shade, within=white)
     pen.fill(ellipse(x, y + ry * 0.62, rx * 0.55, ry * 0.26), iris.shine, within=white)
@@ -161,8 +223,10 @@ def draw_mouth(pen: Pen, mouth: Mouth, width: float) -> None:
     """Draw a mouth around the frame's origin; width stretches it."""
     stretch = np.array([width, 1.0])
     if mouth is Mouth.SMILE:
-        pen.line(smooth(to_points([(-0.2, -0.03), (-0.07, 0.035), (0.08, 0.035), (0.21, -0.04)]) * stretch),
-                 (0.5, 1.0, 1.0, 0.3))
+        pen.line(
+            smooth(to_points([(-0.2, -0.03), (-0.07, 0.035), (0.08, 0.035), (0.21, -0.04)]) * stretch),
+            (0.5, 1.0, 1.0, 0.3),
+        )
     elif mouth is Mouth.FLAT:
         pen.line(smooth(to_points([(-0.14, 0.02), (0.0, -0.01), (0.14, 0.03)]) * stretch), (0.4, 1.0, 0.3))
     elif mouth is Mouth.SMALL:
@@ -173,8 +237,19 @@ def draw_mouth(pen: Pen, mouth: Mouth, width: float) -> None:
         pen.line(smooth(to_points([(-0.19, 0.015), (0, 0.035), (0.2, 0.01)]) * stretch), (0.3, 0.5, 0.3))
     else:
         deep = 0.34 if mouth is Mouth.SHOUT else 0.2
-        lips = contour([(-0.23, -0.08, CORNER), (0, -0.04), (0.24, -0.09, CORNER), (0.16, deep * 0.7), (0, deep),
-                        (-0.15, deep * 0.7)]) * stretch
+        lips = (
+            contour(
+                [
+                    (-0.23, -0.08, CORNER),
+                    (0, -0.04),
+                    (0.24, -0.09, CORNER),
+                    (0.16, deep * 0.7),
+                    (0, deep),
+                    (-0.15, deep * 0.7),
+                ]
+            )
+            * stretch
+        )
         pen.fill(lips, MOUTH_RED)
         pen.fill(ellipse(0, deep * 1.0, 0.15 * width, deep * 0.45), TONGUE, within=lips)
         pen.fill(to_points([(-0.3, -0.12), (0.3, -0.12), (0.3, 0.0), (-0.3, 0.01)]) * stretch, WHITE, within=lips)

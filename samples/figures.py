@@ -79,8 +79,9 @@ def _draw_neck(pen: Pen, who: Character) -> None:
     pen.fill(to_points([(-0.4, 0.8), (0.5, 0.8), (0.34, 1.3), (-0.2, 1.22)]), who.skin.shade, within=neck)
 
 
-def _draw_arm(pen: Pen, who: Character, shoulder: tuple[float, float], angles: tuple[float, float], far: bool,
-              gesture: Hand) -> None:
+def _draw_arm(
+    pen: Pen, who: Character, shoulder: tuple[float, float], angles: tuple[float, float], far: bool, gesture: Hand
+) -> None:
     start = np.array(shoulder)
     elbow = start + _swing(angles[0], UPPER_ARM)
     wrist = elbow + _swing(angles[1], FOREARM)
@@ -112,9 +113,10 @@ def _draw_folds(pen: Pen, start: Points, elbow: Points, wrist: Points) -> None:
     across = np.array([-along[1], along[0]])
     for reach, k in ((0.3, -0.08), (0.24, 0.1), (0.18, 0.26)):
         root = elbow + across * 0.27 + along * k
-        pen.line(smooth(np.vstack([root, root - across * reach * 0.6 + along * 0.04,
-                                   root - across * reach - along * 0.03])),
-                 (1.0, 0.6, 0.1))
+        pen.line(
+            smooth(np.vstack([root, root - across * reach * 0.6 + along * 0.04, root - across * reach - along * 0.03])),
+            (1.0, 0.6, 0.1),
+        )
 
 
 def _draw_hand(pen: Pen, who: Character, gesture: Hand) -> None:
@@ -123,9 +125,10 @@ def _draw_hand(pen: Pen, who: Character, gesture: Hand) -> None:
     if gesture is Hand.INDEX:
         pen.shape(ribbon([(-0.12, 0.3), (-0.13, 0.6), (-0.12, 0.86)], (0.17, 0.15, 0.12)), skin, 0.9)
     if gesture is not Hand.OPEN:
-        fist = smooth([(-0.2, -0.05), (-0.25, 0.2), (-0.18, 0.42), (0.05, 0.48), (0.23, 0.38), (0.25, 0.12),
-                       (0.2, -0.05)],
-                      closed=True)
+        fist = smooth(
+            [(-0.2, -0.05), (-0.25, 0.2), (-0.18, 0.42), (0.05, 0.48), (0.23, 0.38), (0.25, 0.12), (0.2, -0.05)],
+            closed=True,
+        )
         pen.shape(fist, skin, 0.9)
         for x in (-0.08, 0.04, 0.15):
             pen.line(smooth([(x, 0.46), (x + 0.01, 0.36), (x + 0.03, 0.26)]), (0.7, 0.5, 0.1))
@@ -159,8 +162,16 @@ def _draw_leg(pen: Pen, who: Character, x: float, angles: tuple[float, float], f
         pen.outline(leg)
     if loose:
         for dy, reach in ((-0.12, 0.3), (0.06, 0.22)):
-            pen.line(smooth([(knee[0] - 0.24, knee[1] + dy), (knee[0] - 0.05, knee[1] + dy + 0.06),
-                             (knee[0] - 0.26 + reach, knee[1] + dy + 0.02)]), (0.9, 0.5, 0.1))
+            pen.line(
+                smooth(
+                    [
+                        (knee[0] - 0.24, knee[1] + dy),
+                        (knee[0] - 0.05, knee[1] + dy + 0.06),
+                        (knee[0] - 0.26 + reach, knee[1] + dy + 0.02),
+                    ]
+                ),
+                (0.9, 0.5, 0.1),
+            )
     foot = pen.at(pen.frame.child(float(ankle[0]), float(ankle[1]), -np.deg2rad(angles[1] * 0.8)))
     _draw_shoe(foot, who, boot=not loose)
 
@@ -169,12 +180,32 @@ def _draw_shoe(pen: Pen, who: Character, boot: bool) -> None:
     """A shoe around the ankle; local +x is where the toes point, +y the sole."""
     shoe: Shaded = who.shoes
     if boot:
-        upper = contour([(-0.3, -0.95, CORNER), (0.0, -0.9), (0.3, -0.95, CORNER), (0.27, -0.2), (0.42, 0.02),
-                         (0.74, 0.15),
-                         (0.8, 0.38, CORNER), (-0.34, 0.38, CORNER), (-0.34, 0.1), (-0.26, -0.3)])
+        upper = contour(
+            [
+                (-0.3, -0.95, CORNER),
+                (0.0, -0.9),
+                (0.3, -0.95, CORNER),
+                (0.27, -0.2),
+                (0.42, 0.02),
+                (0.74, 0.15),
+                (0.8, 0.38, CORNER),
+                (-0.34, 0.38, CORNER),
+                (-0.34, 0.1),
+                (-0.26, -0.3),
+            ]
+        )
     else:
-        upper = contour([(-0.32, -0.1, CORNER), (0.3, -0.1, CORNER), (0.48, 0.06), (0.8, 0.18), (0.86, 0.38, CORNER),
-                         (-0.36, 0.38, CORNER), (-0.38, 0.1)])
+        upper = contour(
+            [
+                (-0.32, -0.1, CORNER),
+                (0.3, -0.1, CORNER),
+                (0.48, 0.06),
+                (0.8, 0.18),
+                (0.86, 0.38, CORNER),
+                (-0.36, 0.38, CORNER),
+                (-0.38, 0.1),
+            ]
+        )
     pen.fill(upper, shoe.base)
     pen.fill(to_points([(-0.6, 0.14), (0.2, 0.14), (0.9, 0.26), (0.9, 0.5), (-0.6, 0.5)]), shoe.shade, within=upper)
     pen.outline(upper)

@@ -46,15 +46,36 @@ def _draw_tail(pen: Pen, who: Creature, spine: list[tuple[float, float]]) -> Non
 
 def _draw_sitting(pen: Pen, who: Creature) -> None:
     _draw_tail(pen, who, [(-0.7, 3.3), (-1.7, 3.4), (-2.25, 2.5), (-1.95, 1.5), (-2.3, 0.75)])
-    trunk = smooth([(-0.4, 0.6), (-0.72, 1.3), (-1.05, 2.3), (-1.0, 3.2), (-0.3, 3.6), (0.5, 3.5), (0.66, 2.4),
-                    (0.6, 1.3),
-                    (0.4, 0.6)], closed=True)
+    trunk = smooth(
+        [
+            (-0.4, 0.6),
+            (-0.72, 1.3),
+            (-1.05, 2.3),
+            (-1.0, 3.2),
+            (-0.3, 3.6),
+            (0.5, 3.5),
+            (0.66, 2.4),
+            (0.6, 1.3),
+            (0.4, 0.6),
+        ],
+        closed=True,
+    )
     pen.fill(trunk, who.fur.base)
     pen.fill(trunk * (0.55, 1) + (-0.62, 0.5), who.fur.shade, within=trunk)
     pen.outline(trunk)
-    bib = contour([(-0.4, 0.85), (-0.36, 1.5), (-0.16, 1.85, CORNER), (-0.1, 1.7, CORNER), (0.1, 2.2, CORNER),
-                   (0.22, 1.75, CORNER),
-                   (0.36, 1.9, CORNER), (0.56, 1.4), (0.5, 0.85)])
+    bib = contour(
+        [
+            (-0.4, 0.85),
+            (-0.36, 1.5),
+            (-0.16, 1.85, CORNER),
+            (-0.1, 1.7, CORNER),
+            (0.1, 2.2, CORNER),
+            (0.22, 1.75, CORNER),
+            (0.36, 1.9, CORNER),
+            (0.56, 1.4),
+            (0.5, 0.85),
+        ]
+    )
     pen.fill(bib, who.belly.base)
     pen.line(bib[6:-8], (0.3, 0.7, 0.7, 0.3))
     for x, paint in ((0.36, who.fur.shade), (0.0, who.fur.base)):
@@ -75,13 +96,27 @@ def _draw_leaping(pen: Pen, who: Creature) -> None:
     _draw_tail(pen, who, [(-2.3, 1.1), (-3.1, 0.7), (-3.8, 1.0), (-4.6, 0.5), (-5.2, 0.7)])
     for hip, knee, paw in (((-2.2, 1.5), (-2.9, 2.1), (-3.7, 2.0)), ((0.0, 1.5), (0.9, 1.8), (1.6, 1.5))):
         _draw_running_leg(pen, who, [hip, knee, paw], far=True)
-    trunk = smooth([(0.1, 0.3), (-0.9, 0.4), (-1.9, 0.55), (-2.6, 0.95), (-2.55, 1.6), (-1.8, 1.75), (-0.8, 1.6),
-                    (0.2, 1.75),
-                    (0.65, 1.2)], closed=True)
+    trunk = smooth(
+        [
+            (0.1, 0.3),
+            (-0.9, 0.4),
+            (-1.9, 0.55),
+            (-2.6, 0.95),
+            (-2.55, 1.6),
+            (-1.8, 1.75),
+            (-0.8, 1.6),
+            (0.2, 1.75),
+            (0.65, 1.2),
+        ],
+        closed=True,
+    )
     pen.fill(trunk, who.fur.base)
     pen.fill(shift(trunk, 0.0, 0.75), who.fur.shade, within=trunk)
-    pen.fill(smooth([(0.0, 0.8), (0.1, 1.4), (-0.3, 1.72), (0.3, 1.9), (0.9, 1.2)], closed=True), who.belly.base,
-             within=trunk)
+    pen.fill(
+        smooth([(0.0, 0.8), (0.1, 1.4), (-0.3, 1.72), (0.3, 1.9), (0.9, 1.2)], closed=True),
+        who.belly.base,
+        within=trunk,
+    )
     pen.outline(trunk)
     for hip, knee, paw in (((-2.0, 1.4), (-2.5, 2.2), (-3.3, 2.5)), ((-0.1, 1.4), (0.6, 2.1), (1.4, 2.2))):
         _draw_running_leg(pen, who, [hip, knee, paw], far=False)
@@ -96,9 +131,15 @@ def _draw_running_leg(pen: Pen, who: Creature, joints: list[tuple[float, float]]
 
 
 def _ear(side: float, lean: float) -> Points:
-    return contour([(side * 0.22, -0.62, CORNER), (side * 0.42, -1.2), (side * 0.84 + lean, -1.78, CORNER),
-                    (side * 1.06, -1.1),
-                    (side * 0.98, -0.3, CORNER)])
+    return contour(
+        [
+            (side * 0.22, -0.62, CORNER),
+            (side * 0.42, -1.2),
+            (side * 0.84 + lean, -1.78, CORNER),
+            (side * 1.06, -1.1),
+            (side * 0.98, -0.3, CORNER),
+        ]
+    )
 
 
 def _draw_head(pen: Pen, who: Creature, expression: Expression, turn: float) -> None:
@@ -107,20 +148,52 @@ def _draw_head(pen: Pen, who: Creature, expression: Expression, turn: float) -> 
         ear = _ear(side, 0.1 * turn)
         pen.shape(ear, who.fur.base)
         pen.fill((ear - (side * 0.68, -0.75)) * (0.55, 0.62) + (side * 0.69, -0.78), who.dark, within=ear)
-    head = contour([(0.0, -0.88), (0.62, -0.72), (0.98, -0.2), (1.16, 0.24), (1.52, 0.5, CORNER), (1.18, 0.55),
-                    (1.26, 0.8, CORNER), (0.8, 0.8), (0.3 + middle, 1.02), (-0.3 + middle, 1.02), (-0.8, 0.8),
-                    (-1.26, 0.8, CORNER),
-                    (-1.18, 0.55), (-1.52, 0.5, CORNER), (-1.16, 0.24), (-0.98, -0.2), (-0.62, -0.72)])
+    head = contour(
+        [
+            (0.0, -0.88),
+            (0.62, -0.72),
+            (0.98, -0.2),
+            (1.16, 0.24),
+            (1.52, 0.5, CORNER),
+            (1.18, 0.55),
+            (1.26, 0.8, CORNER),
+            (0.8, 0.8),
+            (0.3 + middle, 1.02),
+            (-0.3 + middle, 1.02),
+            (-0.8, 0.8),
+            (-1.26, 0.8, CORNER),
+            (-1.18, 0.55),
+            (-1.52, 0.5, CORNER),
+            (-1.16, 0.24),
+            (-0.98, -0.2),
+            (-0.62, -0.72),
+        ]
+    )
     pen.fill(head, who.fur.base)
     for side in (-1.0, 1.0):
-        cheek = contour([(side * 1.7, 0.3), (side * 1.0, 0.34), (side * 0.52 + middle, 0.3, CORNER),
-                         (side * 0.12 + middle, 0.2),
-                         (middle, 0.6), (middle, 1.3), (side * 1.7, 1.2)])
+        cheek = contour(
+            [
+                (side * 1.7, 0.3),
+                (side * 1.0, 0.34),
+                (side * 0.52 + middle, 0.3, CORNER),
+                (side * 0.12 + middle, 0.2),
+                (middle, 0.6),
+                (middle, 1.3),
+                (side * 1.7, 1.2),
+            ]
+        )
         pen.fill(cheek, who.belly.base, within=head)
     pen.outline(head, (0.9, 1.3, 0.9, 1.2, 0.9))
-    tuft = contour([(-0.2, -0.8, CORNER), (-0.12, -1.08), (0.06, -1.26, CORNER), (0.04, -1.04, CORNER),
-                    (0.26, -1.1, CORNER),
-                    (0.2, -0.8, CORNER)])
+    tuft = contour(
+        [
+            (-0.2, -0.8, CORNER),
+            (-0.12, -1.08),
+            (0.06, -1.26, CORNER),
+            (0.04, -1.04, CORNER),
+            (0.26, -1.1, CORNER),
+            (0.2, -0.8, CORNER),
+        ]
+    )
     pen.fill(tuft, who.fur.base)
     pen.line(tuft[:-7], (0.7, 0.9, 0.7))
     for side in (-1, 1):
@@ -132,14 +205,17 @@ def _draw_head(pen: Pen, who: Creature, expression: Expression, turn: float) -> 
 
 
 def _draw_snout(pen: Pen, who: Creature, expression: Expression, x: float) -> None:
-    nose = smooth([(x - 0.15, 0.38), (x, 0.35), (x + 0.15, 0.38), (x + 0.07, 0.5), (x, 0.54), (x - 0.07, 0.5)],
-                  closed=True)
+    nose = smooth(
+        [(x - 0.15, 0.38), (x, 0.35), (x + 0.15, 0.38), (x + 0.07, 0.5), (x, 0.54), (x - 0.07, 0.5)], closed=True
+    )
     pen.shape(nose, who.dark, 0.8)
     pen.fill(ellipse(x - 0.05, 0.41, 0.045, 0.025), WHITE)
     if expression.mouth in (Mouth.SMILE, Mouth.FLAT, Mouth.GRIN):
         for side in (-1, 1):
-            pen.line(smooth([(x, 0.55), (x + side * 0.06, 0.66), (x + side * 0.2, 0.68), (x + side * 0.3, 0.6)]),
-                     (0.8, 1.0, 0.3))
+            pen.line(
+                smooth([(x, 0.55), (x + side * 0.06, 0.66), (x + side * 0.2, 0.68), (x + side * 0.3, 0.6)]),
+                (0.8, 1.0, 0.3),
+            )
     else:
         draw_mouth(pen.at(pen.frame.child(x, 0.7)), expression.mouth, 0.85)
     for side in (-1, 1):

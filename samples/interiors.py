@@ -10,7 +10,7 @@ from samples.landscape import draw_puffs
 from samples.sky import SkyColours, fade_down
 from samples.tones import Paint, Rgb, Sheet
 
-WALL = Paint((252, 232, 196), Sheet.PAPER)
+WALL = Paint((252, 232, 196), Sheet.GREY)
 WALL_STRIPE = Paint((244, 216, 172))
 PANEL = Paint((206, 158, 112), cell_px=7)
 FLOOR = Paint((184, 128, 84), cell_px=7)
@@ -47,9 +47,13 @@ def draw_room(canvas: Canvas, rng: np.random.Generator, floor: float, sky: SkyCo
     # In a narrow panel the window moves aside, for whoever stands in the middle.
     window_x = w * 0.5 if w > detail_px * 6 else w * 0.3
     _draw_window(canvas, window_x - detail_px * 0.9, y - detail_px * 2.9, detail_px * 1.8, detail_px * 1.9, sky)
-    _draw_shelf(canvas, max(w * 0.5 + detail_px * 1.9,
-                            w - detail_px * 2.0) if w > detail_px * 6 else w - detail_px * 1.5, y - detail_px * 2.3,
-                detail_px * 1.7, rng)
+    _draw_shelf(
+        canvas,
+        max(w * 0.5 + detail_px * 1.9, w - detail_px * 2.0) if w > detail_px * 6 else w - detail_px * 1.5,
+        y - detail_px * 2.3,
+        detail_px * 1.7,
+        rng,
+    )
     if w > detail_px * 6:
         _draw_picture(canvas, w * 0.5 - detail_px * 2.9, y - detail_px * 2.3, detail_px)
 
@@ -57,10 +61,14 @@ def draw_room(canvas: Canvas, rng: np.random.Generator, floor: float, sky: SkyCo
 def _draw_window(canvas: Canvas, x: float, y: float, width: float, height: float, sky: SkyColours) -> None:
     _shape(canvas, _box(x - 8, y - 8, width + 16, height + 16), Paint((255, 250, 240), Sheet.PAPER), 2.2)
     pane = _box(x, y, width, height)
-    fade_down(canvas, sky.stops, 1.0, pane, sky.gain)
-    puffs = np.array([(x + width * u, y + height * v, width * r) for u, v, r in
-                      ((0.3, 0.62, 0.09), (0.42, 0.58, 0.12), (0.56, 0.62, 0.1), (0.66, 0.65, 0.06))])
-    draw_puffs(canvas, puffs, Paint(sky.cloud, Sheet.PAPER), Paint(sky.cloud_shade), 0.0)
+    fade_down(canvas, sky.stops, 1.0, pane)
+    puffs = np.array(
+        [
+            (x + width * u, y + height * v, width * r)
+            for u, v, r in ((0.3, 0.62, 0.09), (0.42, 0.58, 0.12), (0.56, 0.62, 0.1), (0.66, 0.65, 0.06))
+        ]
+    )
+    draw_puffs(canvas, puffs, Paint(sky.cloud, Sheet.GREY), Paint(sky.cloud_shade), 0.0)
     canvas.stroke(np.vstack([pane, pane[:1]]), (2.0, 2.0))
     for start, stop in (((0.5, 0), (0.5, 1)), ((0, 0.45), (1, 0.45))):
         bar = to_points([(x + width * start[0], y + height * start[1]), (x + width * stop[0], y + height * stop[1])])
@@ -76,11 +84,17 @@ def _draw_window(canvas: Canvas, x: float, y: float, width: float, height: float
 def _draw_curtain(canvas: Canvas, middle: float, y: float, side: int, width: float, height: float) -> None:
     outer, inner = middle + side * width * 0.7, middle + side * width * 0.3
     low = y + height * 1.08
-    cloth = contour([(outer, y - height * 0.1, 1), (inner, y - height * 0.1, 1), (inner + side * width * 0.05,
-                                                                                  y + height * 0.4),
-                     (inner + side * width * 0.16, y + height * 0.62), (inner + side * width * 0.08, low, 1),
-                     (outer, low, 1)],
-                    bulge=0.0)
+    cloth = contour(
+        [
+            (outer, y - height * 0.1, 1),
+            (inner, y - height * 0.1, 1),
+            (inner + side * width * 0.05, y + height * 0.4),
+            (inner + side * width * 0.16, y + height * 0.62),
+            (inner + side * width * 0.08, low, 1),
+            (outer, low, 1),
+        ],
+        bulge=0.0,
+    )
     canvas.fill(cloth, CURTAIN)
     for k in (0.24, 0.62):
         x = inner + (outer - inner) * k
@@ -102,8 +116,10 @@ def _draw_shelf(canvas: Canvas, x: float, y: float, width: float, rng: np.random
             thick, tall = width * float(rng.uniform(0.06, 0.11)), width * float(rng.uniform(0.26, 0.37))
             book = _box(at, top + width * 0.42 - tall, thick, tall)
             _shape(canvas, book, Paint(BOOKS[int(rng.integers(len(BOOKS)))]), 1.4)
-            canvas.stroke(to_points([(at, top + width * 0.42 - tall * 0.8),
-                                     (at + thick, top + width * 0.42 - tall * 0.8)]), (1.0, 1.0))
+            canvas.stroke(
+                to_points([(at, top + width * 0.42 - tall * 0.8), (at + thick, top + width * 0.42 - tall * 0.8)]),
+                (1.0, 1.0),
+            )
             at += thick + (width * 0.08 if rng.uniform() < 0.15 else 0.5)
 
 
@@ -111,9 +127,16 @@ def _draw_picture(canvas: Canvas, x: float, y: float, size: float) -> None:
     _shape(canvas, _box(x, y, size * 1.1, size * 0.85), WOOD, 2.0)
     inner = _box(x + 7, y + 7, size * 1.1 - 14, size * 0.85 - 14)
     fade_down(canvas, ((250, 190, 150), (255, 236, 200)), 1.0, inner)
-    peak = to_points([(x + 7, y + size * 0.75), (x + size * 0.4, y + size * 0.35), (x + size * 0.62, y + size * 0.6),
-                      (x + size * 0.8, y + size * 0.46), (x + size * 1.1 - 7, y + size * 0.75), (x + size * 1.1 - 7,
-                                                                                                 y + size * 0.85 - 7),
-                      (x + 7, y + size * 0.85 - 7)])
+    peak = to_points(
+        [
+            (x + 7, y + size * 0.75),
+            (x + size * 0.4, y + size * 0.35),
+            (x + size * 0.62, y + size * 0.6),
+            (x + size * 0.8, y + size * 0.46),
+            (x + size * 1.1 - 7, y + size * 0.75),
+            (x + size * 1.1 - 7, y + size * 0.85 - 7),
+            (x + 7, y + size * 0.85 - 7),
+        ]
+    )
     canvas.fill(peak, Paint((96, 124, 150)), within=inner)
     canvas.stroke(np.vstack([inner, inner[:1]]), (1.4, 1.4))

@@ -56,15 +56,22 @@ def cut_panels(rows: tuple[Row, ...]) -> list[Points]:
             west = (left + (0.0 if first else GUTTER_PX / 2), 0.0 if first else row.slant_px)
             east = (right - (0.0 if last else GUTTER_PX / 2), 0.0 if last else row.slant_px)
             middle_y, span = (top + bottom) / 2, bottom - top
-            panels.append(to_points([_cross(h, v, middle_y, span) for h, v in
-                                     ((upper, west), (upper, east), (lower, east), (lower, west))]))
+            panels.append(
+                to_points(
+                    [
+                        _cross(h, v, middle_y, span)
+                        for h, v in ((upper, west), (upper, east), (lower, east), (lower, west))
+                    ]
+                )
+            )
             left = right
         top, top_tilt = bottom, row.tilt_px
     return panels
 
 
-def _cross(horizontal: tuple[float, float], vertical: tuple[float, float], middle_y: float,
-           span: float) -> tuple[float, float]:
+def _cross(
+    horizontal: tuple[float, float], vertical: tuple[float, float], middle_y: float, span: float
+) -> tuple[float, float]:
     """Where a border that tilts meets a border that slants."""
     y0, tilt = horizontal
     x0, slant = vertical

@@ -113,8 +113,12 @@ def _draw_apart(canvas: Canvas, actor: Actor, ink: InkStyle) -> None:
     if box is None:
         return
     grow = round(ink.rim_px * SUPERSAMPLE)
-    box = (max(box[0] - grow, 0), max(box[1] - grow, 0), min(box[2] + grow, canvas.size[0]),
-           min(box[3] + grow, canvas.size[1]))
+    box = (
+        max(box[0] - grow, 0),
+        max(box[1] - grow, 0),
+        min(box[2] + grow, canvas.size[0]),
+        min(box[3] + grow, canvas.size[1]),
+    )
     rim = touched.crop(box).filter(ImageFilter.BoxBlur(ink.rim_px * SUPERSAMPLE)).point([0] * 12 + [255] * 244)
     manga.paste(255, box, rim)
     canvas.manga.paste(manga)

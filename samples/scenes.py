@@ -83,15 +83,19 @@ def draw_scene(canvas: Canvas, scene: Scene, seed: int) -> None:
     """
     rng = np.random.default_rng((seed, scene.seed))
     painters: dict[Place, Callable[[Canvas, Scene, np.random.Generator], None]] = {
-        Place.HILLS: _draw_hills, Place.ROOFTOPS: _draw_rooftops, Place.ROOM: _draw_room, Place.SKY: _draw_sky,
-        Place.CLEARING: _draw_clearing, Place.PLAIN: _draw_plain,
+        Place.HILLS: _draw_hills,
+        Place.ROOFTOPS: _draw_rooftops,
+        Place.ROOM: _draw_room,
+        Place.SKY: _draw_sky,
+        Place.CLEARING: _draw_clearing,
+        Place.PLAIN: _draw_plain,
     }
     painters[scene.place](canvas, scene, rng)
 
 
 def _draw_sky(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
     sky = SKIES[scene.light]
-    fade_down(canvas, sky.stops, scene.horizon, gain=sky.gain)
+    fade_down(canvas, sky.stops, scene.horizon)
     if scene.light is Light.NIGHT:
         draw_stars(canvas, rng)
         x, y = scene.moon[0] * canvas.width_px, scene.moon[1] * canvas.height_px
@@ -123,8 +127,15 @@ def _draw_hills(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
         size = scene.detail_px * (0.32 + 0.3 * i)
         for x in np.sort(rng.uniform(0.02, 0.98, 4 + 2 * (1 - i))):
             spot = ridge[int(x * (len(ridge) - 1))]
-            draw_tree(canvas, float(spot[0]), float(spot[1]) + size * 0.06, size * float(rng.uniform(0.8, 1.2)),
-                      greens[i], rng, inked=i > 0)
+            draw_tree(
+                canvas,
+                float(spot[0]),
+                float(spot[1]) + size * 0.06,
+                size * float(rng.uniform(0.8, 1.2)),
+                greens[i],
+                rng,
+                inked=i > 0,
+            )
 
 
 def _draw_rooftops(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> None:
@@ -156,8 +167,9 @@ def _draw_clearing(canvas: Canvas, scene: Scene, rng: np.random.Generator) -> No
 
 
 def _draw_trunk(canvas: Canvas, x: float, width: float, foot: float) -> None:
-    right = to_points([(x + width, foot), (x + width * 0.55, foot * 0.92), (x + width * 0.42, foot * 0.5),
-                       (x + width * 0.4, -10)])
+    right = to_points(
+        [(x + width, foot), (x + width * 0.55, foot * 0.92), (x + width * 0.42, foot * 0.5), (x + width * 0.4, -10)]
+    )
     left = right[::-1] * (-1, 1) + (2 * x, 0)
     trunk = smooth(np.vstack([left, right]))
     canvas.fill(trunk, TRUNK)

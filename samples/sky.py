@@ -16,20 +16,16 @@ FADE_CELL_PX = 7.0
 
 @dataclass(frozen=True)
 class SkyColours:
-    """Colours from the top of the sky down to the horizon, those of its clouds, and how dark its dots are.
-
-    gain is the darkness of the manga's dots for each unit of darkness in the colour.
-    """
+    """Colours from the top of the sky down to the horizon, and those of its clouds."""
 
     stops: tuple[Rgb, ...]
     cloud: Rgb
     cloud_shade: Rgb
-    gain: float
 
 
-DAY_SKY = SkyColours(((64, 150, 226), (132, 200, 244), (226, 244, 250)), (255, 255, 255), (196, 222, 242), 0.7)
-DAWN_SKY = SkyColours(((96, 104, 190), (238, 146, 150), (255, 222, 160)), (255, 238, 222), (246, 184, 176), 0.75)
-NIGHT_SKY = SkyColours(((10, 14, 46), (26, 34, 92), (82, 84, 158)), (70, 76, 140), (44, 50, 108), 1.12)
+DAY_SKY = SkyColours(((64, 150, 226), (132, 200, 244), (226, 244, 250)), (255, 255, 255), (196, 222, 242))
+DAWN_SKY = SkyColours(((96, 104, 190), (238, 146, 150), (255, 222, 160)), (255, 238, 222), (246, 184, 176))
+NIGHT_SKY = SkyColours(((10, 14, 46), (26, 34, 92), (82, 84, 158)), (70, 76, 140), (44, 50, 108))
 
 
 def page_outline(canvas: Canvas) -> Points:
@@ -45,8 +41,7 @@ def _grade(share: NDArray[np.float32], stops: tuple[Rgb, ...]) -> NDArray[np.flo
     return np.stack(channels, axis=-1).astype(np.float32)
 
 
-def fade_down(canvas: Canvas, stops: tuple[Rgb, ...], until: float, outline: Points | None = None,
-              gain: float = 0.9) -> None:
+def fade_down(canvas: Canvas, stops: tuple[Rgb, ...], until: float, outline: Points | None = None) -> None:
     """Fade from top to bottom.
 
     Args:
@@ -54,7 +49,6 @@ def fade_down(canvas: Canvas, stops: tuple[Rgb, ...], until: float, outline: Poi
         stops: colours, evenly spaced.
         until: share of the outline's height at which the last colour is reached.
         outline: page pixels; the whole canvas if not given.
-        gain: darkness of the manga's dots for each unit of darkness.
     """
     area = page_outline(canvas) if outline is None else outline
     low = np.maximum(np.floor(area.min(axis=0) * SUPERSAMPLE), 0).astype(int)
@@ -65,7 +59,7 @@ def fade_down(canvas: Canvas, stops: tuple[Rgb, ...], until: float, outline: Poi
     column = _grade(np.minimum(np.arange(height, dtype=np.float32) / (height * until), 1), stops)
     rgb_map = np.repeat(column[:, None], width, axis=1)
     box = (int(low[0]), int(low[1]), int(high[0]), int(high[1]))
-    canvas.fade(area, rgb_map, box, FADE_CELL_PX, gain)
+    canvas.fade(area, rgb_map, box, FADE_CELL_PX)
 
 
 def fade_round(canvas: Canvas, centre: tuple[float, float], stops: tuple[Rgb, ...], reach: float = 0.75) -> None:
@@ -74,4 +68,4 @@ def fade_round(canvas: Canvas, centre: tuple[float, float], stops: tuple[Rgb, ..
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     distance = np.hypot(x - centre[0] * width, y - centre[1] * height) / (reach * max(width, height))
     rgb_map = _grade(np.minimum(distance, 1).astype(np.float32), stops)
-    canvas.fade(page_outline(canvas), rgb_map, (0, 0, width, height), FADE_CELL_PX, 0.9)
+    canvas.fade(page_outline(canvas), rgb_map, (0, 0, width, height), FADE_CELL_PX)

@@ -13,7 +13,7 @@ ROOFS: tuple[Rgb, ...] = ((200, 96, 66), (170, 78, 70), (110, 124, 150), (214, 1
 NIGHT_WALL: Rgb = (66, 70, 118)
 NIGHT_ROOF: Rgb = (42, 42, 82)
 PANE_DAY = Paint((120, 168, 196))
-PANE_LIT = Paint((255, 220, 120), Sheet.PAPER)
+PANE_LIT = Paint((255, 220, 120), Sheet.GREY)
 FRAME = Paint((255, 252, 244), Sheet.PAPER)
 
 
@@ -53,8 +53,14 @@ def draw_house(canvas: Canvas, x: float, y: float, width: float, rng: np.random.
     chimney = _box(x + width * 0.66, y - peak * 1.12, width * 0.12, peak)
     _shape(canvas, chimney, Paint(dark))
     _shape(canvas, _box(x + width * 0.64, y - peak * 1.16, width * 0.16, width * 0.05), Paint(roof_rgb))
-    roof = to_points([(x - width * 0.08, y + width * 0.03), (x + inset, y - peak), (x + width - inset, y - peak),
-                      (x + width * 1.08, y + width * 0.03)])
+    roof = to_points(
+        [
+            (x - width * 0.08, y + width * 0.03),
+            (x + inset, y - peak),
+            (x + width - inset, y - peak),
+            (x + width * 1.08, y + width * 0.03),
+        ]
+    )
     _shape(canvas, roof, Paint(roof_rgb, cell_px=7), 2.2)
     _draw_tiles(canvas, x, y, width, peak, inset)
     _draw_windows(canvas, x, y, width, rng, night)
@@ -75,10 +81,14 @@ def _draw_windows(canvas: Canvas, x: float, y: float, width: float, rng: np.rand
         for column in (0.16, 0.56):
             lit = night and rng.uniform() < 0.6
             left, top = x + width * column, y + width * (0.2 + 0.46 * row)
-            _shape(canvas, _box(left - 2.5, top - 2.5, side + 5, side * 1.25 + 5),
-                   FRAME if not night else Paint(NIGHT_ROOF), 1.4)
+            _shape(
+                canvas,
+                _box(left - 2.5, top - 2.5, side + 5, side * 1.25 + 5),
+                FRAME if not night else Paint(NIGHT_ROOF),
+                1.4,
+            )
             pane = _box(left, top, side, side * 1.25)
-            canvas.fill(pane, PANE_LIT if lit else (Paint(NIGHT_ROOF, Sheet.INK) if night else PANE_DAY))
+            canvas.fill(pane, PANE_LIT if lit else (Paint(NIGHT_ROOF, Sheet.GREY) if night else PANE_DAY))
             canvas.stroke(to_points([(left + side / 2, top), (left + side / 2, top + side * 1.25)]), (1.3, 1.3))
             canvas.stroke(to_points([(left, top + side * 0.55), (left + side, top + side * 0.55)]), (1.3, 1.3))
             canvas.stroke(np.vstack([pane, pane[:1]]), (1.2, 1.2))
@@ -95,8 +105,15 @@ def draw_roof_ridge(canvas: Canvas, y: float, night: bool) -> None:
         top = y + row * step * 0.7
         for k in range(int(w / step) + 2):
             x = (k - 0.5 * (row % 2)) * step
-            scale = smooth([(x, top), (x + step * 0.1, top + step * 0.5), (x + step / 2, top + step * 0.72),
-                            (x + step * 0.9, top + step * 0.5), (x + step, top)])
+            scale = smooth(
+                [
+                    (x, top),
+                    (x + step * 0.1, top + step * 0.5),
+                    (x + step / 2, top + step * 0.72),
+                    (x + step * 0.9, top + step * 0.5),
+                    (x + step, top),
+                ]
+            )
             canvas.stroke(scale, (1.0, 1.6, 1.0))
         row += 1
     ridge = _box(-5, y - 9, w + 10, 16)

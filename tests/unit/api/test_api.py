@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import struct
 import zipfile
 import zlib
@@ -309,7 +310,8 @@ def test_deleting_a_job_deletes_its_files(client, context):
         "/v1/jobs/nope/pages/1",
         "/v1/jobs/nope/pages/1/final",
         "/v1/nothing",
-        "/",
+        "/web/nope.js",
+        "/web/../app.py",
     ],
 )
 def test_what_is_not_there_is_a_404_problem(client, path):
@@ -413,3 +415,14 @@ def test_without_auth_the_server_refuses_to_listen_beyond_loopback(settings, hos
 def test_statuses_of_the_document_are_those_of_the_truth(client):
     schema = client.get("/openapi.json").json["components"]["schemas"]["JobStatus"]
     assert schema["enum"] == [status.value for status in JobStatus]
+
+
+def test_the_web_page_and_all_that_it_names_are_there(client):
+    with client.get("/") as page:
+        assert page.mimetype == "text/html"
+        assert "default-src 'self'" in page.headers["Content-Security-Policy"]
+        named = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(named) >= 3
+    for path in named:
+        with client.get(path) as file:
+            assert file.status_code == 200, path

@@ -1,0 +1,118 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from common.errors import BadImageError, CancelledError, ModelMissingError, TrainingFailedError
+from common.lab import page_lightness, rgb_to_lab
+from workers.cgan import training
+from workers.cgan.reading import guide_chroma, predict_chroma
+from workers.cgan.training import TrainingSettings, train_reference
+from workers.cgan.weights import load_model, save_model
+
+
+def ignore_progress(progress):
+    pass
+
+
+def test_a_taught_generator_halves_the_chroma_error_of_grey(two_tone_page, generator, to_grey):
+    lightness = page_lightness(to_grey(two_tone_page))
+    predicted = guide_chroma(predict_chroma(lightness, generator), lightness)
+    truth = rgb_to_lab(two_tone_page)[..., 1:]
+    error = np.linalg.norm(predicted - truth, axis=2).mean()
+    grey_error = np.linalg.norm(truth, axis=2).mean()
+    assert error < 0.5 * grey_error
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(two_tone_page):
+    def train(seed):
+        return save_model(train_reference([two_tone_page], TrainingSettings(1, seed), ignore_progress))
+
+    assert train(5) == train(5)
+    assert train(5) != train(6)
+
+
+def test_training_leaves_the_random_state_of_its_caller_alone(two_tone_page):
+    before = torch.random.get_rng_state()
+    train_reference([two_tone_page], TrainingSettings(1, 0), ignore_progress)
+    assert torch.equal(torch.random.get_rng_state(), before)
+
+
+def test_progress_is_told_from_the_start_to_the_last_epoch(two_tone_page):
+    seen = []
+    train_reference([two_tone_page], TrainingSettings(2, 0), seen.append)
+    assert (seen[0].epoch, seen[-1].epoch, seen[-1].epochs) == (0, 2, 2)
+    assert all(math.isfinite(loss) for loss in seen[-1].losses.values())
+    assert {"chroma", "adversarial", "discriminator"} <= seen[-1].losses.keys()
+
+
+def test_progress_can_cancel(two_tone_page):
+    def cancel(progress):
+        raise CancelledError("job 1 was cancelled")
+
+    with pytest.raises(CancelledError):
+        train_reference([two_tone_page], TrainingSettings(1000, 0), cancel)
+
+
+def test_progress_is_told_within_a_long_epoch(two_tone_page, monkeypatch):
+    monkeypatch.setattr(training, "PROGRESS_EVERY_S", 0.0)
+    seen = []
+    train_reference([two_tone_page], TrainingSettings(1, 0), seen.append)
+    assert len(seen) == training.STEPS_PER_EPOCH + 1
+
+
+def test_a_loss_that_is_not_a_number_fails_the_training(two_tone_page, monkeypatch):
+    monkeypatch.setattr(
+        training.CropSampler,
+        "draw_batch",
+        lambda self, count: (
+            np.full((count, 1, 128, 128), np.nan, np.float32),
+            np.zeros((count, 2, 64, 64), np.float32),
+        ),
+    )
+    with pytest.raises(TrainingFailedError, match="nan"):
+        train_reference([two_tone_page], TrainingSettings(1, 0), ignore_progress)
+
+
+def test_a_grey_reference_is_refused_by_its_number(two_tone_page, to_grey):
+    with pytest.raises(BadImageError, match=r"reference 2 .*no colour"):
+        train_reference([two_tone_page, to_grey(two_tone_page)], TrainingSettings(1, 0), ignore_progress)
+
+
+def test_no_reference_is_refused():
+    with pytest.raises(BadImageError, match="no reference"):
+        train_reference([], TrainingSettings(1, 0), ignore_progress)
+
+
+def test_references_of_odd_sizes_can_be_learned_from():
+    strip = np.zeros((3000, 2, 3), dtype=np.uint8)
+    strip[...] = (200, 60, 20)
+    strip[::2] = (20, 60, 200)
+    dot = strip[:2, :1].copy()
+    train_reference([strip, dot], TrainingSettings(1, 0), ignore_progress)
+
+
+def test_a_saved_model_predicts_the_same_when_loaded(generator):
+    lightness = np.tile(np.linspace(0, 100, 96, dtype=np.float32), (96, 1))
+    loaded = load_model(save_model(generator))
+    assert not loaded.training
+    assert np.array_equal(predict_chroma(lightness, generator), predict_chroma(lightness, loaded))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda data: b"",
+        lambda data: data[:7],
+        lambda data: data[: len(data) // 2],
+        lambda data: b"\x80\x04" + data,
+        lambda data: data.replace(b"nurie-cgan", b"other-cgan", 1),
+        lambda data: data.replace(b"chroma_scale", b"chroma_sca1e", 1),
+        lambda data: data[:-4] + np.float32(np.nan).tobytes(),
+    ],
+    ids=["empty", "too short", "half", "shifted", "foreign", "no config", "not a number"],
+)
+def test_a_damaged_or_foreign_model_is_refused(generator, damage):
+    with pytest.raises(ModelMissingError):
+        load_model(damage(save_model(generator)))

@@ -1,0 +1,134 @@
+"""The two networks of the conditional GAN: lightness in, chroma out. Definitions only."""
+
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+CHROMA_SCALE = 40.0
+"""Lab units per unit of network output: about the spread of a painted page's chroma."""
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """Shape of the generator; kept beside the weights, so that a file says how to build what it fills.
+
+    Attributes:
+        widths: channels of each level; level 0 works at a quarter of the input's size, each further one at half that.
+        chroma_scale: Lab units per unit of output.
+    """
+
+    widths: tuple[int, ...] = (64, 128, 256)
+    chroma_scale: float = CHROMA_SCALE
+
+    @property
+    def multiple_px(self) -> int:
+        """Sides of the input must be multiples of this."""
+        return 2 ** (len(self.widths) + 1)
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+class ResidualBlock(nn.Module):
+    """Two 3×3 convolutions beside a shortcut; each reads its input scaled to unit length per pixel.
+
+    The scaling looks at one pixel at a time, since statistics of a whole page differ from those of the crops that
+    taught the network. The second convolution starts at zero: a deep stack begins as the identity.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.shortcut = nn.Conv2d(channels_in, channels_out, 1) if channels_in != channels_out else nn.Identity()
+        self.first = nn.Conv2d(channels_in, channels_out, 3, padding=1)
+        self.second = nn.Conv2d(channels_out, channels_out, 3, padding=1)
+        nn.init.zeros_(self.second.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.leaky_relu(self.first(_normalise(x)), 0.2)
+        return self.shortcut(x) + self.second(y)
+
+
+def _normalise(x: Tensor) -> Tensor:
+    """Scale each pixel's (B, C, H, W) channels to a root mean square of 1."""
+    return x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + 1e-4)
+
+
+class Generator(nn.Module):
+    """A U-Net from lightness to chroma at half the size.
+
+    Chroma is smooth where lightness is not; the page's own lightness guides it back to full size later.
+
+    Source: Hensman & Aizawa 2017 (arXiv 1706.06918), section 3.1, for the U-Net that learns from one picture. Ours
+    predicts Lab chroma in place of RGB, with a tenth of the parameters and no batch normalisation.
+    """
+
+    def __init__(self, config: NetworkConfig | None = None) -> None:
+        super().__init__()
+        self.config = config or NetworkConfig()
+        widths = self.config.widths
+        self.stem = nn.Conv2d(16, widths[0], 3, padding=1)
+        self.down = nn.ModuleList(ResidualBlock(w, w) for w in widths[:-1])
+        self.widen = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in pairwise(widths))
+        self.middle = nn.Sequential(ResidualBlock(widths[-1], widths[-1]), ResidualBlock(widths[-1], widths[-1]))
+        self.narrow = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
+        self.up = nn.ModuleList(ResidualBlock(2 * w, w) for w in widths[:-1])
+        self.head = nn.Conv2d(widths[0], 8, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)  # type: ignore[arg-type]
+
+    def forward(self, lightness: Tensor) -> Tensor:
+        """Predict chroma.
+
+        Args:
+            lightness: (B, 1, H, W) float, L of CIELAB over 50 minus 1; H and W multiples of `config.multiple_px`.
+
+        Returns:
+            (B, 2, H / 2, W / 2) float, a and b over `config.chroma_scale`.
+        """
+        x = self.stem(F.pixel_unshuffle(lightness, 4))  # (B, w0, H / 4, W / 4)
+        skips = []
+        for block, widen in zip(self.down, self.widen, strict=True):
+            x = block(x)
+            skips.append(x)
+            x = widen(F.avg_pool2d(x, 2))
+        x = self.middle(x)
+        for i in reversed(range(len(skips))):
+            x = F.interpolate(self.narrow[i](x), scale_factor=2.0, mode="nearest")
+            x = self.up[i](torch.cat((x, skips[i]), dim=1))
+        return F.pixel_shuffle(self.head(_normalise(x)), 2)
+
+
+class Discriminator(nn.Module):
+    """A small patch discriminator: is this chroma a real one for this lightness?
+
+    Source: Isola et al. 2017 (arXiv 1611.07004), section 3.2.2 (PatchGAN); the original judges whole pictures with
+    18 M parameters, which one reference page cannot feed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Conv2d(6, 32, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(32, 64, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(64, 96, 4, stride=2, padding=1),
+            nn.LeakyReLU(0.2),
+            nn.Conv2d(96, 1, 3, padding=1),
+        )
+
+    def forward(self, lightness: Tensor, chroma: Tensor) -> Tensor:
+        """Judge patches.
+
+        Args:
+            lightness: (B, 1, H, W) float, as the generator reads it.
+            chroma: (B, 2, H / 2, W / 2) float, as the generator gives it.
+
+        Returns:
+            (B, 1, H / 16, W / 16) float logits; positive means real.
+        """
+        return self.layers(torch.cat((F.pixel_unshuffle(lightness, 2), chroma), dim=1))

@@ -1,0 +1,92 @@
+"""How the network reads a page: screentone smoothed, a moderate size, several views, joined up at the page's size."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from workers.cgan.network import Generator
+from workers.cgan.training import autocast, limit_threads
+
+READ_SIDES_PX: Final = (352, 512)
+"""Short sides at which a page is read; the mean over sizes and mirrored views mutes what the views disagree on."""
+MAX_LONG_PX: Final = 4096
+DOUBT: Final = 8.0
+"""How strongly disagreement between views mutes: chroma is scaled by |mean|² / (|mean|² + DOUBT · variance)."""
+GUIDE_RADIUS_PX: Final = 8
+GUIDE_SOFTNESS: Final = 20.0
+"""Variance of lightness (0..100, squared) below which chroma is smoothed rather than led along edges."""
+
+
+def predict_chroma(lightness: NDArray[np.float32], generator: Generator) -> NDArray[np.float32]:
+    """Predict a page's chroma at the network's working size.
+
+    Args:
+        lightness: (H, W) float32, 0..100, L of CIELAB with screentone smoothed.
+        generator: in eval mode.
+
+    Returns:
+        (h, w, 2) float32, a and b of CIELAB, of about 256 px short side.
+    """
+    views = []
+    for side in READ_SIDES_PX:
+        small = fit_lightness(lightness, side, generator.config.multiple_px)
+        for mirrored in (False, True):
+            view = np.ascontiguousarray(small[:, ::-1]) if mirrored else small
+            chroma = _run(view, generator)
+            views.append(np.ascontiguousarray(chroma[:, ::-1]) if mirrored else chroma)
+    height, width = views[-1].shape[:2]
+    stack = np.stack([cv2.resize(view, (width, height), interpolation=cv2.INTER_LINEAR) for view in views])
+    mean = stack.mean(axis=0)
+    strength = (mean**2).sum(axis=2, keepdims=True)
+    variance = ((stack - mean) ** 2).sum(axis=3, keepdims=True).mean(axis=0)
+    return np.asarray(mean * (strength / (strength + DOUBT * variance + 1e-6)), dtype=np.float32)
+
+
+def guide_chroma(chroma: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Enlarge chroma (h, w, 2) to the size of lightness (H, W), its edges led by those of the lightness.
+
+    Returns:
+        (H, W, 2) float32.
+
+    Source: He et al. 2013, "Guided Image Filtering" (IEEE TPAMI 35(6)), section 3, with the enlarged chroma as input.
+    """
+    height, width = lightness.shape
+    window = (2 * GUIDE_RADIUS_PX + 1,) * 2
+
+    def blur(x: NDArray[np.floating]) -> NDArray[np.float32]:
+        return np.asarray(cv2.boxFilter(x, -1, window, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
+
+    mean = blur(lightness)
+    spread = blur(lightness * lightness) - mean * mean + GUIDE_SOFTNESS
+    guided = np.empty((height, width, 2), dtype=np.float32)
+    for channel in range(2):
+        coarse = np.ascontiguousarray(chroma[..., channel])
+        plane: NDArray[np.float32] = np.asarray(cv2.resize(coarse, (width, height)), dtype=np.float32)
+        slope = (blur(lightness * plane) - mean * blur(plane)) / spread
+        offset = blur(plane) - slope * mean
+        guided[..., channel] = blur(slope) * lightness + blur(offset)
+    return guided
+
+
+def fit_lightness(lightness: NDArray[np.float32], short_px: int, multiple_px: int) -> NDArray[np.float32]:
+    """Resize (H, W) float32 so that the short side is about `short_px` and both are multiples of `multiple_px`."""
+    height, width = lightness.shape
+    scale = short_px / min(height, width)
+    sides = [
+        max(multiple_px, min(round(side * scale / multiple_px) * multiple_px, MAX_LONG_PX)) for side in (width, height)
+    ]
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(lightness, (sides[0], sides[1]), interpolation=interpolation), dtype=np.float32)
+
+
+def _run(lightness: NDArray[np.float32], generator: Generator) -> NDArray[np.float32]:
+    """(H, W) float32 lightness, 0..100, to (H / 2, W / 2, 2) float32 chroma."""
+    x = torch.from_numpy(lightness)[None, None] / 50 - 1
+    # One thread: a view is short, and threads that wait for each other cost more on a busy processor than they save.
+    with torch.inference_mode(), autocast(), limit_threads(1):
+        chroma = generator(x.contiguous(memory_format=torch.channels_last))
+    lab = chroma[0].float().permute(1, 2, 0).numpy() * generator.config.chroma_scale
+    return np.asarray(np.clip(np.nan_to_num(lab), -110, 110), dtype=np.float32)
