@@ -40,7 +40,7 @@ def main() -> int:
     stop_on_sigterm()
     try:
         chapter = _find_chapter(arguments)
-        return _run(chapter, arguments.out, console)
+        return _run(chapter, arguments.out, arguments.data, console)
     except (ApiError, StartError, FileNotFoundError) as error:
         console.print(f"[red]{error}[/]")
         return 1
@@ -54,6 +54,7 @@ def _parse_arguments() -> argparse.Namespace:
     parser.add_argument("--pages", type=Path, help="folder of grey pages, coloured in order of their names")
     parser.add_argument("--reference", type=Path, help="a coloured page of the same work")
     parser.add_argument("--out", type=Path, default=ROOT / "out" / "demo", help="where results go (made anew)")
+    parser.add_argument("--data", type=Path, default=ROOT / "var" / "demo", help="database and storage (made anew)")
     arguments = parser.parse_args()
     if bool(arguments.pages) != bool(arguments.reference):
         parser.error("give both PAGES and REFERENCE, or neither")
@@ -78,10 +79,9 @@ def _pictures(folder: Path) -> list[Path]:
     return found
 
 
-def _run(chapter: Chapter, out: Path, console: Console) -> int:
+def _run(chapter: Chapter, out: Path, data: Path, console: Console) -> int:
     # Made anew: a demo shows the whole work each time, nothing kept from the last one.
     shutil.rmtree(out, ignore_errors=True)
-    data = ROOT / "var" / "demo"
     shutil.rmtree(data, ignore_errors=True)
     environment = {
         "NURIE_DATA": str(data),

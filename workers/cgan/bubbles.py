@@ -61,7 +61,8 @@ def cover_letters(white: NDArray[np.bool_]) -> NDArray[np.bool_]:
     short = min(white.shape)
     _, labels, stats, _ = cv2.connectedComponentsWithStats((~white).astype(np.uint8), connectivity=4)
     side_px = max(2.0, short * GLYPH_SIDE_SHARES[1])
-    glyph = (stats[:, cv2.CC_STAT_WIDTH] <= side_px) & (stats[:, cv2.CC_STAT_HEIGHT] <= side_px)
+    # Letters that touch are one wide shape.
+    glyph = (stats[:, cv2.CC_STAT_WIDTH] <= 4 * side_px) & (stats[:, cv2.CC_STAT_HEIGHT] <= side_px)
     glyph[0] = False
     covered = white | glyph[labels]
     return np.asarray(cv2.dilate(covered.astype(np.uint8), np.ones((3, 3), dtype=np.uint8)) > 0, dtype=bool)

@@ -33,10 +33,13 @@ def pick_hints(
     """
     depth = cv2.distanceTransform(_inside(regions), cv2.DIST_L2, cv2.DIST_MASK_5)
     for cells in CELLS_ACROSS:
+        cell_px = (min(regions.shape) / cells) ** 2
+        if cell_px < 2 * min_region_px and cells > 1:
+            continue  # its pieces would all be too small
         pieces, owner = _split_by_grid(regions, cells)
         sizes = np.bincount(pieces.ravel(), minlength=len(owner))
         sizes[0] = 0
-        useful = _find_useful(sizes, owner, min_region_px, (min(regions.shape) / cells) ** 2)
+        useful = _find_useful(sizes, owner, min_region_px, cell_px)
         if useful.sum() <= MAX_PAGE_HINTS:
             break
     chosen = np.flatnonzero(useful)

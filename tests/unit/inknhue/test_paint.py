@@ -130,3 +130,13 @@ def test_small_blank_and_black_pages_pass(size, value):
     page = np.full((*size, 3), value, dtype=np.uint8)
     rough = np.full((*size, 3), (200, 90, 90), dtype=np.uint8)
     np.testing.assert_array_equal(paint_page(page, page, rough).final_rgb, page)
+
+
+def test_lightness_is_kept_under_colours_that_srgb_cannot_show_at_it():
+    page = np.repeat(np.tile(np.linspace(0, 255, 240).astype(np.uint8), (60, 1))[..., None], 3, axis=2)
+    rough = np.full_like(page, (230, 40, 160))
+    result = paint_page(page, page, rough)
+    for picture in (result.aligned_rgb, result.final_rgb):
+        gap = np.abs(page_lightness(picture) - page_lightness(page))
+        assert gap.mean() < 0.5
+        assert gap.max() < 1.5
