@@ -154,22 +154,17 @@ def test_two_workers_share_a_queue_and_stopping_one_loses_nothing(house, chapter
 
 
 def test_a_demo_that_is_interrupted_stops_everything_that_it_started(tmp_path):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "client.demo", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "data")],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("job "):
-            break
-    started = children_of(process.pid)
-    assert len(started) > 5
-    process.send_signal(signal.SIGINT)
-    process.stdout.read()
-    assert process.wait(60) == 130
+    command = [sys.executable, "-m", "client.demo", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "data")]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
+        assert demo.stdout is not None
+        for line in demo.stdout:
+            if line.startswith("job "):
+                break
+        started = children_of(demo.pid)
+        assert len(started) > 5
+        demo.send_signal(signal.SIGINT)
+        demo.stdout.read()
+        assert demo.wait(60) == 130
     assert [pid for pid in started if is_running(pid)] == []
 
 

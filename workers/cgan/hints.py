@@ -39,11 +39,10 @@ def pick_hints(
         pieces, owner = _split_by_grid(regions, cells)
         sizes = np.bincount(pieces.ravel(), minlength=len(owner))
         sizes[0] = 0
-        useful = _find_useful(sizes, owner, min_region_px, cell_px)
-        if useful.sum() <= MAX_PAGE_HINTS:
+        filling = sizes >= max(min_region_px, cell_px / 4)
+        if filling.sum() <= MAX_PAGE_HINTS:
             break
-    chosen = np.flatnonzero(useful)
-    chosen = chosen[np.argsort(-sizes[chosen], kind="stable")][:MAX_PAGE_HINTS]
+    chosen = _rank_pieces(sizes, owner, filling, min_region_px)[:MAX_PAGE_HINTS]
     chosen = chosen[np.asarray(ndimage.maximum(depth, pieces, chosen)) > 0] if len(chosen) else chosen
     points = ndimage.maximum_position(depth, pieces, chosen) if len(chosen) else []
     rgb = _mean_colours(colours_lab, pieces, chosen, points)
@@ -61,10 +60,11 @@ def pick_hints(
     return Hints(size=page_size, hints=hints)
 
 
-def _find_useful(
-    sizes: NDArray[np.integer], owner: NDArray[np.int64], min_region_px: float, cell_px: float
-) -> NDArray[np.bool_]:
-    """Which pieces deserve a hint: the largest of every region that is large enough, and others that fill their cell.
+def _rank_pieces(
+    sizes: NDArray[np.integer], owner: NDArray[np.int64], filling: NDArray[np.bool_], min_region_px: float
+) -> NDArray[np.intp]:
+    """Ids of the pieces that deserve a hint, best first: those that fill their cell, by size; then the largest piece
+    of every other region that is large enough, by the region's size.
 
     A sliver that a grid line cuts off a region needs none of its own.
     """
@@ -72,9 +72,12 @@ def _find_useful(
     by_size = np.lexsort((sizes, owner))
     largest = np.zeros(len(sizes), dtype=bool)
     largest[by_size[np.append(np.diff(owner[by_size]) != 0, True)]] = True
-    useful = (largest & (whole[owner] >= min_region_px)) | (sizes >= max(min_region_px, cell_px / 4))
-    useful[0] = False
-    return np.asarray(useful, dtype=bool)
+    served = np.zeros(len(whole), dtype=bool)
+    served[owner[filling]] = True
+    further = np.flatnonzero(largest & (whole[owner] >= min_region_px) & ~served[owner] & (sizes > 0))
+    first = np.flatnonzero(filling)
+    first = first[np.argsort(-sizes[first], kind="stable")]
+    return np.concatenate((first, further[np.argsort(-whole[owner[further]], kind="stable")]))
 
 
 def _inside(regions: NDArray[np.uint16]) -> NDArray[np.uint8]:

@@ -14,7 +14,7 @@ from workers.cgan.bubbles import cover_letters, find_white
 from workers.cgan.hints import pick_hints
 from workers.cgan.lines import find_lines
 from workers.cgan.network import Generator
-from workers.cgan.palette import colour_regions, fade_extremes
+from workers.cgan.palette import colour_regions, fade_in_ink
 from workers.cgan.reading import guide_chroma, predict_chroma
 from workers.cgan.regions import segment_regions
 from workers.cgan.screentone import smooth_screentone
@@ -59,11 +59,11 @@ def paint_page(page_rgb: NDArray[np.uint8], generator: Generator, params: JobPar
     lines = find_lines(small)
     regions = segment_regions(lines, params.trapped_ball_radii, fixed=white)
     chroma = colour_regions(predicted, light, regions, params.saturation, params.palette_size)
-    chroma = fade_extremes(chroma, light)
+    chroma = fade_in_ink(chroma, light)
 
     hints = pick_hints(np.dstack((light, chroma)), regions, (width, height), params.min_region_px)
     draft_ab = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
-    draft_ab = fade_extremes(np.asarray(draft_ab, dtype=np.float32), lightness)
+    draft_ab = fade_in_ink(np.asarray(draft_ab, dtype=np.float32), lightness)
     full = cv2.resize(regions, (width, height), interpolation=cv2.INTER_NEAREST)
     draft = lab_to_rgb(np.dstack((lightness, draft_ab)))
     return CganResult(draft, np.asarray(full, dtype=np.uint16), hints)

@@ -79,9 +79,13 @@ def pull_to_palette(colours: NDArray[np.floating], weights: NDArray[np.integer],
     return np.asarray(points + offset * pull[:, None], dtype=np.float32)
 
 
-def fade_extremes(chroma: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Fade chroma (H, W, 2) out where lightness (H, W) leaves no room for it: in black ink and in white paper."""
-    room = np.clip(lightness / INK_LIGHTNESS, 0, 1) * np.clip((100 - lightness) / 1.5, 0, 1)
+def fade_in_ink(chroma: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Fade chroma (H, W, 2) out where lightness (H, W) leaves no room for it, in black ink.
+
+    White is no such place: skin on a manga page is as white as paper and still has a colour. What must stay white is
+    found by `bubbles.py`.
+    """
+    room = np.clip(lightness / INK_LIGHTNESS, 0, 1)
     return np.asarray(chroma * room[..., None], dtype=np.float32)
 
 

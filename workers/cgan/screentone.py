@@ -26,6 +26,11 @@ def smooth_screentone(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     dark = grey < 128
     dotted, ink = _find_dots(dark, largest_px)
     dotted_light, _ = _find_dots(~dark, largest_px)
+    # Where the paper shows as dots, the dark around them is one net as large as an outline, but thin: what is left
+    # of it after an opening is solid ink.
+    ball = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (largest_px, largest_px))
+    solid = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, ball) > 0
+    ink = np.where(dotted_light, solid, ink)
     dotted |= dotted_light
     if not dotted.any():
         return grey
