@@ -21,8 +21,8 @@ from workers.cgan.crops import CropSampler
 from workers.cgan.network import Discriminator, Generator
 
 BATCH: Final = 16
-STEPS_PER_EPOCH: Final = 4
-"""As in the original an epoch sees the page four times, in batches in place of single copies."""
+STEPS_PER_EPOCH: Final = 5
+"""The original sees the page four times in an epoch; ours takes what fits into about a minute on two cores."""
 LEARNING_RATE: Final = 1e-3
 ADVERSARIAL_WEIGHT: Final = 0.01
 """Small: it keeps chroma from washing out, while the distance to the truth decides which colour."""
@@ -130,13 +130,11 @@ class _Trainer:
         self.discriminator = Discriminator().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.averaged = copy.deepcopy(self.generator).requires_grad_(False)
         self._optimizers = [
-            torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, betas=(beta, 0.999))
+            torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, betas=(beta, 0.999), fused=True)
             for network, beta in ((self.generator, 0.9), (self.discriminator, 0.5))
         ]
         self._schedules = [
-            torch.optim.lr_scheduler.OneCycleLR(
-                optimizer, LEARNING_RATE, total_steps=max(steps, 2), pct_start=0.1, cycle_momentum=False
-            )
+            torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate_share(step, steps))
             for optimizer in self._optimizers
         ]
         self._steps_done = 0
@@ -185,9 +183,13 @@ class _Trainer:
 
     @staticmethod
     def _apply(network: nn.Module, optimizer: torch.optim.Optimizer, gradients: list[tuple[Tensor, ...]]) -> None:
-        for parameter, *parts in zip(network.parameters(), *gradients, strict=True):
-            parameter.grad = torch.stack(parts).mean(dim=0)
-        torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM)
+        means = gradients[0]
+        for other in gradients[1:]:
+            means = torch._foreach_add(means, other)
+        means = torch._foreach_mul(means, 1 / len(gradients))
+        for parameter, mean in zip(network.parameters(), means, strict=True):
+            parameter.grad = mean
+        torch.nn.utils.clip_grad_norm_(network.parameters(), MAX_GRADIENT_NORM, foreach=True)
         optimizer.step()
 
     @torch.no_grad()
@@ -195,8 +197,15 @@ class _Trainer:
         # A short training must not hand out its untrained beginning: the mean is young at first.
         decay = min(EMA_DECAY, (1 + self._steps_done) / (4 + self._steps_done))
         self._steps_done += 1
-        for mean, new in zip(self.averaged.parameters(), self.generator.parameters(), strict=True):
-            mean.lerp_(new, 1 - decay)
+        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.generator.parameters()), 1 - decay)
+
+
+def rate_share(step: int, steps: int) -> float:
+    """The share of the full learning rate at a step: up over the first tenth, then down to nearly 0 on a cosine."""
+    warm_up = max(1, steps // 10)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
 
 
 def autocast() -> AbstractContextManager[object]:

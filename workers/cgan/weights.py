@@ -15,6 +15,7 @@ FORMAT: Final = "nurie-cgan"
 METADATA_KEY: Final = "nurie"
 MAX_WIDTH: Final = 1024
 MAX_LEVELS: Final = 6
+MAX_WAVES: Final = 16
 
 
 def save_model(generator: Generator) -> bytes:
@@ -53,10 +54,13 @@ def _read_config(data: bytes) -> NetworkConfig:
         raise ModelMissingError(f"reference model: made by training version {version}, not {TRAINING_VERSION}")
     try:
         raw = metadata["config"]
-        config = NetworkConfig(tuple(int(width) for width in raw["widths"]), float(raw["chroma_scale"]))
+        widths = tuple(int(width) for width in raw["widths"])
+        config = NetworkConfig(widths, int(raw["waves"]), float(raw["chroma_scale"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelMissingError("reference model: its configuration is damaged") from error
     if not 1 <= len(config.widths) <= MAX_LEVELS or not all(1 <= width <= MAX_WIDTH for width in config.widths):
+        raise ModelMissingError("reference model: its configuration is damaged")
+    if not 0 <= config.waves <= MAX_WAVES:
         raise ModelMissingError("reference model: its configuration is damaged")
     return config
 

@@ -116,3 +116,11 @@ def test_a_saved_model_predicts_the_same_when_loaded(generator):
 def test_a_damaged_or_foreign_model_is_refused(generator, damage):
     with pytest.raises(ModelMissingError):
         load_model(damage(save_model(generator)))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 10, 11, 500])
+def test_the_learning_rate_rises_and_falls_for_any_length(steps):
+    shares = [training.rate_share(step, steps) for step in range(steps)]
+    assert all(0 < share <= 1 for share in shares)
+    assert max(shares) == 1
+    assert steps < 10 or shares[-1] < 0.2
