@@ -1,5 +1,6 @@
 """Colour hints, the house's `hints.json`: written by cgan and by people, read by s2p. Pure."""
 
+import json
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -48,7 +49,8 @@ def parse_hints(raw: bytes | dict[str, Any], name: str) -> Hints:
         InputError: names the first entries that are wrong, and the limit.
     """
     try:
-        return Hints.model_validate_json(raw) if isinstance(raw, bytes) else Hints.model_validate(raw)
+        # By way of JSON in both cases, and strict: "0.5" and true are no numbers.
+        return Hints.model_validate_json(raw if isinstance(raw, bytes) else json.dumps(raw), strict=True)
     except ValidationError as error:
-        faults = [f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors()[:3]]
+        faults = [f"{'.'.join(map(str, fault['loc'])) or 'all'}: {fault['msg']}" for fault in error.errors()[:3]]
         raise InputError(f"{name}: {'; '.join(faults)}") from None

@@ -96,3 +96,14 @@ class Settings(BaseSettings):
 def get_settings() -> Settings:
     """The settings of this process, read once."""
     return Settings()
+
+
+def describe_settings() -> str:
+    """All settings as a Markdown table: what docs/settings.md holds."""
+    rows = ["| variable | default | |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = (
+            "in the data folder" if field.default_factory else "–" if field.default is None else f"`{field.default}`"
+        )
+        rows.append(f"| `NURIE_{name.upper()}` | {default} | {field.description} |")
+    return "\n".join(rows) + "\n"

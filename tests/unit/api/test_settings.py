@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from common.secret import load_secret
-from common.settings import Settings
+from common.settings import Settings, describe_settings
 
 
 def test_every_setting_is_documented():
@@ -44,3 +44,8 @@ def test_a_secret_of_the_settings_goes_first_and_never_shows(tmp_path: Path):
     settings = Settings(data=tmp_path, secret="hush-hush")
     assert load_secret(settings) == "hush-hush"
     assert "hush-hush" not in repr(settings)
+
+
+def test_the_guide_lists_every_setting_as_it_is():
+    guide = (Path(__file__).resolve().parents[3] / "docs" / "settings.md").read_text()
+    assert describe_settings() in guide
