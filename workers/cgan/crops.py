@@ -15,7 +15,10 @@ PYRAMID_PX: Final = (288, 432, 640)
 SCALE_RANGE_PX: Final = (288.0, 704.0)
 """Short sides, drawn log-uniformly, at which crops see a page; reading uses sizes inside this range."""
 MAX_ANGLE: Final = 15.0
-MANGA_SHARE: Final = 0.3
+GAMMA_SPREAD: Final = 0.04
+GAIN_SPREAD: Final = 0.015
+"""How far lightness is bent: enough for another scan, little enough that a flat tone still tells its colour."""
+MANGA_SHARE: Final = 0.2
 """Share of the crops that get ink, flat tones and white skin, as the pages to be coloured may have them."""
 
 
@@ -64,8 +67,8 @@ class CropSampler:
     def _vary_lightness(self, lightness: NDArray[np.float32]) -> NDArray[np.float32]:
         """Bend the lightness mildly, and at times redraw it as manga; (H, W) float32, 0..100, in and out."""
         rng = self._rng
-        bent = np.power(np.clip(lightness / 100, 0, 1), np.exp(rng.normal(0, 0.1))) * 100
-        bent = np.clip(bent * rng.uniform(0.95, 1.05), 0, 100)
+        bent = np.power(np.clip(lightness / 100, 0, 1), np.exp(rng.normal(0, GAMMA_SPREAD))) * 100
+        bent = np.clip(bent * rng.uniform(1 - GAIN_SPREAD, 1 + GAIN_SPREAD), 0, 100)
         if rng.random() < MANGA_SHARE:
             bent = self._draw_as_manga(bent)
         return np.asarray(bent, dtype=np.float32)
