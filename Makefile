@@ -5,8 +5,9 @@ SHELL := /bin/bash
 
 PYTHON ?= python3.11
 STAGES := cgan s2p inknhue metrics
-STAGE_ENVIRONMENTS := $(STAGES:%=.venvs/%/.ready)
 NURIE_ACCELERATOR ?= cpu
+# The accelerator is part of the mark, so that choosing another one installs anew.
+STAGE_ENVIRONMENTS := $(STAGES:%=.venvs/%/.ready-$(NURIE_ACCELERATOR))
 
 # uv installs into every environment; pip's settings hold for it too.
 UV := .venvs/uv/bin/uv
@@ -22,7 +23,7 @@ export PYTHONUNBUFFERED := 1
 .PHONY: help setup setup-tests demo serve test lint bench clean requirements
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready $(STAGE_ENVIRONMENTS) ## Make all environments (does nothing where they are up to date)
 
@@ -54,27 +55,32 @@ requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
 	  sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' $${file%.in}.txt; \
 	done
 
-setup-tests: .venvs/s3test/.ready
+setup-tests: .venvs/s3test/.ready-cpu
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Nurie needs Python 3.11: make PYTHON=/path/to/python3.11" >&2; exit 1; }
 	@$(PYTHON) -m venv .venvs/uv
 	@.venvs/uv/bin/pip install -q --disable-pip-version-check -r requirements/uv.txt
 
+# --exact removes what is not listed; what a wheel needs beyond the list (torch's CUDA build: its libraries) comes along.
 .venv/.ready: requirements/api.txt | $(UV)
 	@echo "environment .venv"
 	@$(UV) venv -q --allow-existing --python $(PYTHON) .venv
-	@$(UV) pip sync -q --python .venv/bin/python requirements/api.txt
+	@$(UV) pip install -q --exact --python .venv/bin/python -r requirements/api.txt
 	@touch $@
 
-# A GPU build: TensorFlow with CUDA, and the torch wheel of the index instead of a local CPU one.
-.venvs/%/.ready: requirements/%.txt | $(UV)
+.venvs/%/.ready-cpu: requirements/%.txt | $(UV)
 	@echo "environment .venvs/$*"
 	@$(UV) venv -q --allow-existing --python $(PYTHON) .venvs/$*
-ifeq ($(NURIE_ACCELERATOR),cu)
+	@$(UV) pip install -q --exact --python .venvs/$*/bin/python -r requirements/$*.txt
+	@rm -f .venvs/$*/.ready-*
+	@touch $@
+
+# A GPU build: TensorFlow with CUDA, and the torch wheel of the index in place of a local CPU one.
+.venvs/%/.ready-cu: requirements/%.txt | $(UV)
+	@echo "environment .venvs/$*, with CUDA"
+	@$(UV) venv -q --allow-existing --python $(PYTHON) .venvs/$*
 	@sed -E 's/^tensorflow-cpu==(.*)/tensorflow[and-cuda]==\1/' requirements/$*.txt > .venvs/$*/requirements.txt
-	@UV_FIND_LINKS= $(UV) pip install -q --python .venvs/$*/bin/python -r .venvs/$*/requirements.txt
-else
-	@$(UV) pip sync -q --python .venvs/$*/bin/python requirements/$*.txt
-endif
+	@UV_FIND_LINKS= $(UV) pip install -q --exact --reinstall-package torch --python .venvs/$*/bin/python -r .venvs/$*/requirements.txt
+	@rm -f .venvs/$*/.ready-*
 	@touch $@

@@ -15,13 +15,15 @@ from storage.signing import SignatureError, content_disposition
 blueprint = Blueprint("files", __name__)
 
 
+@blueprint.errorhandler(SignatureError)
+def refuse_signature(error: SignatureError) -> Response:
+    return problem_response(403, "forbidden_url", str(error))
+
+
 @blueprint.get("/storage/<path:key>")
 def get_file(key: str) -> Response:
     store = _local_store()
-    try:
-        allowed = store.verify("GET", key, request.args)
-    except SignatureError as error:
-        return problem_response(403, "forbidden_url", str(error))
+    allowed = store.verify("GET", key, request.args)
     info = store.stat(key)
     if info is None:
         raise NotFoundError("this file is gone")
@@ -40,10 +42,7 @@ def get_file(key: str) -> Response:
 @blueprint.put("/storage/<path:key>")
 def put_file(key: str) -> Response:
     store = _local_store()
-    try:
-        allowed = store.verify("PUT", key, request.args)
-    except SignatureError as error:
-        return problem_response(403, "forbidden_url", str(error))
+    allowed = store.verify("PUT", key, request.args)
     if request.content_length is None:
         raise InputError("send a Content-Length")
     assert allowed.size is not None

@@ -35,9 +35,16 @@ def register_guard(app: Flask, settings: Settings) -> None:
         if not (_is_loopback(host) or host == public):
             return problem_response(403, "forbidden_host", f"Host {request.host[:100]!r} is not this server's")
         origin = request.headers.get("Origin")
-        if origin and request.method not in SAFE_METHODS and urlsplit(origin).netloc != request.host:
+        if origin and request.method not in SAFE_METHODS and _netloc(origin) != request.host:
             return problem_response(403, "forbidden_origin", f"Origin {origin[:100]!r} is not this server's")
         return None
+
+
+def _netloc(url: str) -> str:
+    try:
+        return urlsplit(url).netloc
+    except ValueError:
+        return ""
 
 
 def _hostname(url: str) -> str:

@@ -11,6 +11,7 @@ from typing import BinaryIO, Protocol, cast
 
 from werkzeug.datastructures import FileStorage
 
+from common.archives import name_fault
 from common.errors import InputError, NotFoundError, TooLargeError
 from common.jobs.models import Upload
 from storage.protocol import ObjectStore
@@ -94,7 +95,7 @@ def read_all(file: IncomingFile, max_bytes: int) -> bytes:
 
 def safe_name(raw: str | None, fallback: str) -> str:
     """A client's file name as a relative path that is safe in logs, archives and on every system."""
-    text = re.sub(r"[\x00-\x1f\x7f]", "", (raw or "").replace("\\", "/"))
-    parts = [part for part in PurePosixPath(text).parts if part not in ("/", "..") and not part.endswith(":")]
-    name = "/".join(parts)[-MAX_NAME_CHARS:].lstrip("/")
-    return name or fallback
+    text = re.sub(r"[\x00-\x1f\x7f]", "", (raw or "").replace("\\", "/")).replace(":", "_")
+    parts = [part for part in PurePosixPath(text[-MAX_NAME_CHARS:]).parts if part not in ("/", "..")]
+    name = "/".join(parts)
+    return name if name and name_fault(name) is None else fallback

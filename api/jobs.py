@@ -90,8 +90,8 @@ def get_job(path: JobPath, query: JobQuery) -> BaseResponse:
         etag = hashlib.sha256(body.encode()).hexdigest()[:32]
         first = first or etag
         ended = view.job.status in JOB_ENDED
-        seen = etag == first and etag not in _etags_unlike_ours(etag)
-        if ended or not seen or time.monotonic() >= deadline:
+        changed = etag != first or bool(request.if_none_match and etag not in request.if_none_match)
+        if ended or changed or time.monotonic() >= deadline:
             break
         time.sleep(WAIT_STEP_S)
     response = _json(body)
@@ -155,11 +155,6 @@ def request_body() -> dict[str, Any]:
             "application/json": {"schema": json_schema},
         },
     }
-
-
-def _etags_unlike_ours(etag: str) -> set[str]:
-    """What the client has already, if that is something else than what we have now."""
-    return set() if etag in request.if_none_match or not request.if_none_match else {etag}
 
 
 def _read_multipart() -> Submission:

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.jobs.states import JobStatus, ModelStatus, PageStatus
 from common.names import Artifact, Stage
 
+MAX_INTEGER = 2**31 - 1
+"""The largest that the database's integers hold."""
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", examples=["019ab3c7d2e40123456789abcdef0123"])]
 
 
@@ -14,7 +16,7 @@ class UploadRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     filename: str = Field(min_length=1, max_length=255, examples=["chapter-01.cbz"])
-    size: int = Field(ge=1, description="Bytes.", examples=[31_457_280])
+    size: int = Field(ge=1, le=MAX_INTEGER, description="Bytes.", examples=[31_457_280])
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="Checked when a job takes the upload.")
 
 
@@ -112,7 +114,7 @@ class JobPath(BaseModel):
 
 
 class PagePath(JobPath):
-    number: int
+    number: int = Field(le=MAX_INTEGER)
 
 
 class ArtifactPath(PagePath):
@@ -131,7 +133,7 @@ class JobListQuery(BaseModel):
 
 class PageListQuery(BaseModel):
     limit: int = Field(100, ge=1, le=1000)
-    cursor: int = Field(0, ge=0)
+    cursor: int = Field(0, ge=0, le=MAX_INTEGER)
 
 
 class RetryReply(BaseModel):

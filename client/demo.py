@@ -80,6 +80,9 @@ def _pictures(folder: Path) -> list[Path]:
 
 
 def _run(chapter: Chapter, out: Path, data: Path, console: Console) -> int:
+    for path in (*chapter.pages, chapter.reference):
+        if path.resolve().is_relative_to(out.resolve()) or path.resolve().is_relative_to(data.resolve()):
+            raise FileNotFoundError(f"{path} lies where results go, which is made anew: copy it elsewhere first")
     # Made anew: a demo shows the whole work each time, nothing kept from the last one.
     shutil.rmtree(out, ignore_errors=True)
     shutil.rmtree(data, ignore_errors=True)

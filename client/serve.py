@@ -28,9 +28,11 @@ def main() -> int:
     if not _is_free(port):
         print(f"port {port} is taken: choose another with NURIE_PORT=…", file=sys.stderr)
         return 1
-    environment = {} if "NURIE_BROKER_URL" in os.environ else {"NURIE_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    # Whoever names a broker runs it: then none of ours is started.
+    own_broker = "NURIE_BROKER_URL" not in os.environ
+    environment = {"NURIE_BROKER_URL": f"redis://127.0.0.1:{free_port()}/0"} if own_broker else {}
     try:
-        with Services(environment, port) as services:
+        with Services(environment, port, formation="" if own_broker else "all=1,redis=0") as services:
             services.wait_until_ready()
             print(WELCOME.format(url=services.base_url), flush=True)
             while services.running:

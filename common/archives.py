@@ -126,7 +126,7 @@ def write_archive(out: BinaryIO, entries: Iterable[tuple[str, bytes]]) -> None:
     seen: set[str] = set()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, data in entries:
-            if fault := _name_fault(name):
+            if fault := name_fault(name):
                 raise NurieError(f"archive entry {name!r}: {fault}")
             if name in seen:
                 raise NurieError(f"archive entry {name!r} comes twice")
@@ -213,7 +213,7 @@ def _check_entry(info: zipfile.ZipInfo, archive: str, limits: ArchiveLimits) -> 
     entry = ArchiveEntry(
         archive, name, info.file_size, info.compress_size, info.compress_type, info.CRC, info.header_offset
     )
-    if fault := _name_fault(name):
+    if fault := name_fault(name):
         raise _bad(entry, fault)
     if stat.S_IFMT(info.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise _bad(entry, "is a link or a device, not a file")
@@ -270,7 +270,7 @@ def _decode_name(info: zipfile.ZipInfo) -> str:
     return name
 
 
-def _name_fault(name: str) -> str | None:
+def name_fault(name: str) -> str | None:
     """What makes a name unsafe to unpack, or None."""
     if not name:
         return "has no name"

@@ -49,6 +49,3 @@ class Broker:
             return self._redis.llen(queue) == 0
         except RedisError as error:
             raise BrokerError(f"the broker does not answer: {error}") from error
-
-    def close(self) -> None:
-        self._redis.close()

@@ -29,8 +29,6 @@ class Settings(BaseSettings):
     database_url: str = Field(default_factory=_default_database, description="SQLAlchemy URL: sqlite or postgresql.")
     broker_url: str = Field("redis://127.0.0.1:6390/0", description="Redis, for messages with ids only.")
     storage_url: str = Field(default_factory=_default_storage, description="file:///folder or s3://bucket/prefix.")
-    models: Path = Field(Path("models"), description="Folder of weights that are installed, not shipped.")
-    device: str = Field("cpu", description="Where networks run: cpu, cuda, cuda:N.")
 
     # Object store
     s3_endpoint_url: str | None = Field(None, description="URL of an S3-compatible server; None for AWS.")
@@ -66,8 +64,12 @@ class Settings(BaseSettings):
     max_failures: int = Field(3, ge=1, description="A page fails after so many attempts that failed.")
     retry_backoff_s: float = Field(2, ge=0, description="Pause before a retry, doubled with each, in seconds.")
     poll_s: float = Field(1, gt=0, description="How often control looks without being woken, in seconds.")
-    stage_limit_s: int = Field(600, ge=1, description="Hard limit of a stage on one page, in seconds.")
-    training_limit_s: int = Field(1800, ge=1, description="Hard limit of a training, in seconds.")
+    stage_limit_s: int = Field(
+        600, ge=1, description="Time limit of a stage on one page, in seconds; 30 s later its process is killed."
+    )
+    training_limit_s: int = Field(
+        1800, ge=1, description="Time limit of a training, in seconds; 30 s later its process is killed."
+    )
     interactive_pages: int = Field(4, ge=1, description="Jobs of at most so many pages go before larger ones.")
 
     # Logs

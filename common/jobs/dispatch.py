@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import ColumnElement, Select, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from common.errors import WorkerLostError
@@ -46,9 +46,8 @@ class TrainingMessage:
 
 
 class DispatchStore:
-    def __init__(self, database: Database, *, lease_s: float, queue_lease_s: float, max_failures: int) -> None:
+    def __init__(self, database: Database, *, queue_lease_s: float, max_failures: int) -> None:
         self._database = database
-        self._lease_s = lease_s
         self._queue_lease_s = queue_lease_s
         self._max_failures = max_failures
 
@@ -85,7 +84,7 @@ class DispatchStore:
         """Raise the attempt of every model that open jobs wait for and nobody trains; the caller sends the messages."""
         now = time.time()
         query = (
-            select(ReferenceModel, func.min(Job.id))
+            select(ReferenceModel.key, func.min(Job.id))
             .join(Job, Job.model_key == ReferenceModel.key)
             .where(Job.status.in_(JOB_OPEN), ReferenceModel.status == ModelStatus.MISSING)
             .where(ReferenceModel.not_before <= now)
@@ -94,7 +93,13 @@ class DispatchStore:
         )
         messages = []
         with self._database.writing() as session:
-            for model, job_id in session.execute(query).all():
+            for key, job_id in session.execute(query).all():
+                locked = select(ReferenceModel).where(
+                    ReferenceModel.key == key, ReferenceModel.status == ModelStatus.MISSING
+                )
+                model = session.scalar(locked.with_for_update(skip_locked=True))
+                if model is None:
+                    continue
                 model.attempt += 1
                 model.status, model.worker, model.lease_until = ModelStatus.TRAINING, None, now
                 messages.append(TrainingMessage(model.key, job_id, model.attempt))
@@ -124,8 +129,8 @@ class DispatchStore:
         now = time.time()
         count = 0
         with self._database.writing() as session:
-            held = select(Page).where(Page.worker.is_not(None), Page.lease_until < now).with_for_update()
-            for page in session.scalars(held).all():
+            held = select(Page).where(Page.worker.is_not(None), Page.lease_until < now)
+            for page in _lock_pages(session, held):
                 count += 1
                 self._give_up_holder(session, page, now)
             unheld = (
@@ -134,7 +139,7 @@ class DispatchStore:
                 .where(Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
             )
             empty: dict[str, bool] = {}
-            for page in session.scalars(unheld).all():
+            for page in _lock_pages(session, unheld):
                 stage = Stage(page.stage or "")
                 if empty.setdefault(stage, queue_is_empty(stage)):
                     count += 1
@@ -149,7 +154,8 @@ class DispatchStore:
         count = 0
         with self._database.writing() as session:
             query = select(ReferenceModel).where(ReferenceModel.status == ModelStatus.TRAINING)
-            for model in session.scalars(query.where(ReferenceModel.lease_until < now)).all():
+            late = query.where(ReferenceModel.lease_until < now).with_for_update(skip_locked=True)
+            for model in session.scalars(late).all():
                 if model.worker is None:
                     waited = now - (model.lease_until or now)
                     if waited < self._queue_lease_s or not queue_is_empty(Stage.CGAN):
@@ -168,7 +174,9 @@ class DispatchStore:
         """Jobs whose pages have all ended. Also notices jobs whose last page ended unnoticed."""
         with self._database.writing() as session:
             open_pages = select(Page.job_id).where(Page.status.not_in(PAGE_ENDED))
-            stuck = select(Job).where(Job.status.in_(JOB_OPEN), Job.id.not_in(open_pages)).with_for_update()
+            stuck = (
+                select(Job).where(Job.status.in_(JOB_OPEN), Job.id.not_in(open_pages)).with_for_update(skip_locked=True)
+            )
             for job in session.scalars(stuck).all():
                 finish_pages(session, job)
         with self._database.reading() as session:
@@ -190,6 +198,16 @@ class DispatchStore:
             job.finished_at = job.updated_at = now
             return outcome
 
+    def fail_job(self, job_id: str) -> None:
+        """End a job that cannot be packaged: a bug of ours, which the log tells about."""
+        now = time.time()
+        with self._database.writing() as session:
+            session.execute(
+                update(Job)
+                .where(Job.id == job_id, Job.status.in_(job_sources(JobStatus.FAILED)))
+                .values(status=JobStatus.FAILED, finished_at=now, updated_at=now)
+            )
+
     def _give_up_holder(self, session: Session, page: Page, now: float) -> None:
         holder, page.worker, page.lease_until, page.updated_at = page.worker, None, None, now
         if page.status in PAGE_ENDED:
@@ -206,6 +224,17 @@ class DispatchStore:
             finish_pages(session, job)
         else:
             page.status = PageStatus.QUEUED
+
+
+def _lock_pages(session: Session, query: Select[Page]) -> list[Page]:
+    """Lock pages for a change, each after its job: everybody locks in this order, so nobody waits in a circle.
+
+    What another transaction works on at this moment is left out: it is not lost.
+    """
+    job_ids = sorted({page.job_id for page in session.scalars(query)})
+    locked = session.scalars(select(Job.id).where(Job.id.in_(job_ids)).with_for_update(skip_locked=True)).all()
+    again = query.where(Page.job_id.in_(locked)).with_for_update(skip_locked=True)
+    return list(session.scalars(again.execution_options(populate_existing=True)))
 
 
 def _has_page_at_cgan() -> ColumnElement[bool]:
@@ -236,7 +265,7 @@ def _feed(session: Session, interactive_pages: int) -> list[PageMessage]:
     at_stage = Counter(stage for _, stage in in_flight)
     room = MESSAGES_PER_SLOT * max(sum(slots.values()), len(Stage)) - len(in_flight)
     messages: list[PageMessage] = []
-    waiting = _candidates(session, interactive_pages, now)
+    waiting = _candidates(session, interactive_pages, room, now) if room > 0 else []
     while room > 0 and waiting:
         # The tenant with the least under way goes next; within it interactive jobs, then the oldest.
         job, page = min(waiting, key=lambda entry: by_tenant[entry[0].tenant_id])
@@ -254,7 +283,7 @@ def _feed(session: Session, interactive_pages: int) -> list[PageMessage]:
     return messages
 
 
-def _candidates(session: Session, interactive_pages: int, now: float) -> list[tuple[Job, Page]]:
+def _candidates(session: Session, interactive_pages: int, most: int, now: float) -> list[tuple[Job, Page]]:
     ready = or_(ReferenceModel.status == ModelStatus.READY, Page.stage != Stage.CGAN)
     query = (
         select(Job, Page)
@@ -262,7 +291,17 @@ def _candidates(session: Session, interactive_pages: int, now: float) -> list[tu
         .join(ReferenceModel, ReferenceModel.key == Job.model_key)
         .where(Job.status.in_(JOB_OPEN), Job.unpacked.is_(True), ready)
         .where(Page.status == PageStatus.QUEUED, Page.lease_until.is_(None), Page.not_before <= now)
-        .order_by(Job.pages_total > interactive_pages, Job.id, Page.number)
-        .limit(200)
     )
-    return [(job, page) for job, page in session.execute(query)]
+    # The first of every tenant at every stage: nobody's pages may hide behind a flood of another's.
+    order = (Job.pages_total > interactive_pages, Job.id, Page.number)
+    rank = func.row_number().over(partition_by=(Job.tenant_id, Page.stage), order_by=order)
+    ranked = query.with_only_columns(Page.job_id, Page.number, rank.label("rank")).subquery()
+    chosen = (
+        select(Job, Page)
+        .join(Page, Page.job_id == Job.id)
+        .join(ranked, (ranked.c.job_id == Page.job_id) & (ranked.c.number == Page.number))
+        .where(ranked.c.rank <= most, Page.lease_until.is_(None), Page.status == PageStatus.QUEUED)
+        .order_by(*order)
+        .with_for_update(of=Page, skip_locked=True)
+    )
+    return [(job, page) for job, page in session.execute(chosen)]

@@ -15,7 +15,6 @@ from common.jobs.models import Attempt, Job, Page, ReferenceModel, Tenant, Uploa
 from common.jobs.states import (
     JOB_ENDED,
     JOB_OPEN,
-    PAGE_ENDED,
     JobStatus,
     ModelStatus,
     PageStatus,
@@ -143,7 +142,7 @@ class JobStore:
         """Cancel what has not ended; a job that has ended already stays as it is."""
         now = time.time()
         with self._database.writing() as session:
-            _own_job(session, tenant_id, job_id)
+            _own_job(session, tenant_id, job_id, lock=True)
             session.execute(
                 update(Job)
                 .where(Job.id == job_id, Job.status.in_(job_sources(JobStatus.CANCELLED)))
@@ -164,7 +163,9 @@ class JobStore:
             ConflictError: the job has not ended, or was cancelled.
         """
         with self._database.writing() as session:
-            job = _own_job(session, tenant_id, job_id)
+            job = _own_job(session, tenant_id, job_id, lock=True)
+            if job.status not in JOB_ENDED - {JobStatus.CANCELLED}:
+                raise ConflictError(f"job {job_id} is {job.status}: only an ended job can be tried again")
             query = select(Page).where(Page.job_id == job_id, Page.status == PageStatus.FAILED)
             # A page that could not even be taken out of its archive has nothing to try again with.
             failed = [page for page in session.scalars(query) if Artifact.SOURCE in page.artifacts]
@@ -185,7 +186,7 @@ class JobStore:
             ConflictError: the page or its job is under way, cancelled, or was skipped.
         """
         with self._database.writing() as session:
-            job = _own_job(session, tenant_id, job_id)
+            job = _own_job(session, tenant_id, job_id, lock=True)
             page = _page(session, job_id, number)
             _require_correctable(page)
             if page_params(job, page).stop_after == "cgan":
@@ -204,7 +205,7 @@ class JobStore:
             ConflictError: the change would train another reference model, or the page or its job is under way.
         """
         with self._database.writing() as session:
-            job = _own_job(session, tenant_id, job_id)
+            job = _own_job(session, tenant_id, job_id, lock=True)
             page = _page(session, job_id, number)
             old = page_params(job, page)
             stage = first_changed_stage(old, params)
@@ -226,7 +227,7 @@ class JobStore:
             ConflictError: the job has not ended; it must be cancelled first.
         """
         with self._database.writing() as session:
-            job = _own_job(session, tenant_id, job_id)
+            job = _own_job(session, tenant_id, job_id, lock=True)
             if job.status not in JOB_ENDED:
                 raise ConflictError(f"job {job_id} is {job.status}: cancel it before deleting it")
             for table in (Attempt, Page):
@@ -243,8 +244,9 @@ def page_params(job: Job, page: Page) -> JobParams:
     return JobParams.model_validate(page.params or job.params)
 
 
-def _own_job(session: Session, tenant_id: str, job_id: str) -> Job:
-    job = session.get(Job, job_id, with_for_update=True)
+def _own_job(session: Session, tenant_id: str, job_id: str, *, lock: bool = False) -> Job:
+    # Who changes a job's pages locks the job first: all do it in this order.
+    job = session.get(Job, job_id, with_for_update=lock)
     if job is None or job.tenant_id != tenant_id:
         raise NotFoundError(f"no job {job_id}")
     return job
@@ -258,10 +260,14 @@ def _page(session: Session, job_id: str, number: int) -> Page:
 
 
 def _ensure_model(session: Session, key: str, now: float) -> None:
-    model = session.get(ReferenceModel, key, with_for_update=True)
-    if model is None:
-        session.add(ReferenceModel(key=key, status=ModelStatus.MISSING, created_at=now, used_at=now))
-        return
+    if session.get(ReferenceModel, key) is None:
+        try:
+            with session.begin_nested():
+                session.add(ReferenceModel(key=key, status=ModelStatus.MISSING, created_at=now, used_at=now))
+            return
+        except IntegrityError:
+            pass  # another job with the same reference was first: the model is there
+    model = session.get_one(ReferenceModel, key, with_for_update=True, populate_existing=True)
     model.used_at = now
     if model.status == ModelStatus.FAILED:  # somebody asks again: it gets another chance
         model.status, model.failures, model.error_code, model.error_detail = ModelStatus.MISSING, 0, None, None
@@ -290,19 +296,21 @@ def _reopen(job: Job) -> None:
 
 
 def _require_correctable(page: Page) -> None:
-    if page.status not in page_sources(PageStatus.QUEUED):
+    if page.status not in (PageStatus.SUCCEEDED, PageStatus.FAILED):
         raise ConflictError(f"page {page.number} is {page.status}: it cannot be changed now")
     if Artifact.HINTS not in page.artifacts:
         raise ConflictError(f"page {page.number} has no hints yet: retry it first")
 
 
 def _requeue(page: Page, stage: Stage) -> None:
-    assert page.status in PAGE_ENDED
+    assert page.status in (PageStatus.SUCCEEDED, PageStatus.FAILED)
     later = STAGES[STAGES.index(stage) :]
     gone = {artifact for due in later for artifact in STAGE_ARTIFACTS[due]}
     page.artifacts = {name: value for name, value in page.artifacts.items() if name not in gone}
     page.status, page.stage, page.worker, page.lease_until = PageStatus.QUEUED, stage, None, None
     page.failures, page.not_before, page.error_code, page.error_detail = 0, 0.0, None, None
+    page.timings = {name: value for name, value in page.timings.items() if name not in later}
+    page.weights = {name: value for name, value in page.weights.items() if name not in later}
     page.metrics, page.updated_at = None, time.time()
 
 

@@ -62,6 +62,7 @@ class WorkStore:
         """Take a page for a stage; None when the message is stale or somebody has the page already."""
         now = time.time()
         with self._database.writing() as session:
+            session.get(Job, ref.job_id, with_for_update=True)  # before the page, as everybody does
             taken = session.execute(
                 update(Page)
                 .where(*_due(ref, stage), Page.worker.is_(None))

@@ -14,9 +14,9 @@ PALETTE_NEAR: Final = 8.0
 DETAIL: Final = 0.7
 """Share of the network's shading of chroma kept inside a region; 0 paints every region in one colour."""
 TRUST: Final = 0.7
-"""Factor on the network's chroma: on pages that it was not taught on it is surer than it is right. Chosen on six pairs of
-painted pages, where mean error and PSNR hardly differ from 0.6 to 0.7; more is better on pages like the reference, and
-worse than grey on pages unlike it."""
+"""Factor on the network's chroma: on pages that it was not taught on it is surer than it is right. Chosen on six pairs
+of painted pages, where mean error and PSNR hardly differ from 0.6 to 0.7: more is better on pages like the reference,
+and worse than grey on pages unlike it."""
 INK_LIGHTNESS: Final = 12.0
 """L below which ink has no colour to show."""
 

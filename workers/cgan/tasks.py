@@ -5,7 +5,7 @@ from functools import lru_cache
 
 from celery import Task
 
-from common.errors import CancelledError, NurieError
+from common.errors import CancelledError, NotFoundError, NurieError
 from common.imaging import decode_image, is_coloured
 from common.jobs.work import WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
@@ -65,30 +65,37 @@ def train_model(resources: Resources, key: str, job_id: str, attempt: int) -> No
         log.info("stale message: the model is there, or somebody trains it")
         return
     try:
-        generator = _train(resources, key, job_id, attempt)
-        resources.store.put(keys.model(key), save_model(generator), media_type="application/octet-stream")
+        _train(resources, key, job_id, attempt)
     except CancelledError:
         work.release_model(key, attempt)
-        log.info("training given up: no job waits for it any more")
+        log.info("training given up")
         return
     except Exception as error:  # noqa: BLE001  every error ends as the model's state, with its code
         _record_failure(resources, key, attempt, sort_error(error), error)
         return
     seconds = time.monotonic() - started
-    work.commit_model(key, attempt, seconds)
-    log.info("training done", seconds=round(seconds, 1))
+    if work.commit_model(key, attempt, seconds):
+        log.info("training done", seconds=round(seconds, 1))
+    else:
+        log.info("stale result: somebody else trains this model", seconds=round(seconds, 1))
 
 
-def _train(resources: Resources, key: str, job_id: str, attempt: int) -> Generator:
+def _train(resources: Resources, key: str, job_id: str, attempt: int) -> None:
+    store, limits = resources.store, resources.settings.image_limits
     references, params = resources.work.training_inputs(job_id)
-    pictures = [
-        decode_image(resources.store.get(entry["key"]), f"reference {index} ({entry['name']})")
-        for index, entry in enumerate(references, 1)
-    ]
     report = _Reporter(resources.work, key, attempt)
     # The heartbeat covers what happens before the first epoch and after the last one.
     with Heartbeat(report.renew, resources.settings.heartbeat_s):
-        return train_reference(pictures, _training_settings(params), report)
+        try:
+            files = [
+                (f"reference {index} ({ref['name']})", store.get(ref["key"])) for index, ref in enumerate(references, 1)
+            ]
+        except NotFoundError as error:
+            # The job was deleted under us; another one that waits for this model brings its own copy.
+            raise CancelledError(f"the references of job {job_id} are gone") from error
+        pictures = [decode_image(data, name, limits) for name, data in files]
+        generator = train_reference(pictures, _training_settings(params), report)
+        store.put(keys.model(key), save_model(generator), media_type="application/octet-stream")
 
 
 def _training_settings(params: JobParams) -> TrainingSettings:

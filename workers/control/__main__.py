@@ -25,7 +25,6 @@ def main() -> None:
     store.ensure()
     dispatch = DispatchStore(
         database,
-        lease_s=settings.lease_s,
         queue_lease_s=settings.queue_lease_s,
         max_failures=settings.max_failures,
     )

@@ -37,11 +37,6 @@ class Control:
                 log.warning("no notes from the broker", reason=str(error))
                 stop.wait(self._settings.poll_s)
 
-    def tick(self) -> None:
-        """One round of all duties; errors are raised."""
-        for step in (self._unpack, self._reap, self._train, self._feed, self._package):
-            step()
-
     def _attempt(self, step: Callable[[], None]) -> None:
         try:
             step()

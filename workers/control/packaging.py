@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from common.archives import write_archive
+from common.errors import RetryableError
 from common.jobs.dispatch import DispatchStore
 from common.jobs.models import Job, Page
 from common.jobs.states import PageStatus
@@ -21,11 +22,21 @@ MEDIA_TYPES = {"cbz": "application/vnd.comicbook+zip", "zip": "application/zip"}
 
 
 def package_jobs(dispatch: DispatchStore, store: ObjectStore) -> None:
+    """Package every job whose pages have ended; one that cannot be packaged now does not hold up the others."""
+    log = get_logger(__name__)
     for job, pages in dispatch.jobs_to_package():
         done = [page for page in pages if page.status in (PageStatus.SUCCEEDED, PageStatus.SKIPPED)]
-        key = _write_result(store, job, pages) if done else None
+        try:
+            key = _write_result(store, job, pages) if done else None
+        except RetryableError as error:
+            log.warning("packaging is tried again", job=job.id, reason=str(error))
+            continue
+        except Exception:
+            log.exception("packaging failed", job=job.id)
+            dispatch.fail_job(job.id)
+            continue
         outcome = dispatch.finish_job(job.id, key)
-        get_logger(__name__).info("job ended", job=job.id, status=outcome, pages=len(done), of=len(pages))
+        log.info("job ended", job=job.id, status=outcome, pages=len(done), of=len(pages))
 
 
 def result_name(page: Page) -> str:
@@ -47,7 +58,7 @@ def _write_result(store: ObjectStore, job: Job, pages: list[Page]) -> str:
 
 
 def _entries(store: ObjectStore, job: Job, pages: list[Page]) -> Iterator[tuple[str, bytes]]:
-    taken: set[str] = set()
+    taken = {MANIFEST}
     record = []
     for page in pages:
         entry: dict[str, object] = {"number": page.number, "source": page.name, "status": page.status}

@@ -4,7 +4,7 @@ import tempfile
 from typing import BinaryIO
 
 from common.archives import list_pages, read_entry
-from common.errors import InputError
+from common.errors import BadArchiveError, InputError, NurieError, RetryableError
 from common.jobs.dispatch import DispatchStore
 from common.jobs.ids import sha256_hex
 from common.jobs.models import Job
@@ -18,15 +18,29 @@ SPOOL_BYTES = 64 * 1024**2
 
 
 def unpack_archives(dispatch: DispatchStore, store: ObjectStore, settings: Settings) -> None:
+    """Unpack every archive that waits; one that cannot be unpacked now does not hold up the others."""
+    log = get_logger(__name__)
     for job in dispatch.archives_to_unpack():
-        with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
-            assert job.archive_key is not None
-            with store.open(job.archive_key) as stream:
-                while chunk := stream.read(1024**2):
-                    spool.write(chunk)
-            _unpack(dispatch, store, settings, job, spool)  # type: ignore[arg-type]
-        dispatch.set_unpacked(job.id)
-        get_logger(__name__).info("archive unpacked", job=job.id, pages=job.pages_total)
+        try:
+            _unpack_job(dispatch, store, settings, job)
+        except RetryableError as error:
+            log.warning("unpacking is tried again", job=job.id, reason=str(error))
+        except NurieError as error:
+            log.warning("unpacking failed", job=job.id, code=error.code, reason=str(error))
+            for number in dispatch.page_names(job.id):
+                dispatch.fail_page(job.id, number, error.code, str(error))
+            dispatch.set_unpacked(job.id)
+
+
+def _unpack_job(dispatch: DispatchStore, store: ObjectStore, settings: Settings, job: Job) -> None:
+    assert job.archive_key is not None
+    with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
+        with store.open(job.archive_key) as stream:
+            while chunk := stream.read(1024**2):
+                spool.write(chunk)
+        _unpack(dispatch, store, settings, job, spool)  # type: ignore[arg-type]
+    dispatch.set_unpacked(job.id)
+    get_logger(__name__).info("archive unpacked", job=job.id, pages=job.pages_total)
 
 
 def _unpack(dispatch: DispatchStore, store: ObjectStore, settings: Settings, job: Job, archive: BinaryIO) -> None:
@@ -34,6 +48,8 @@ def _unpack(dispatch: DispatchStore, store: ObjectStore, settings: Settings, job
     entries = {entry.name: entry for entry in list_pages(archive, job.archive_name or "archive", limits)}
     for number, name in dispatch.page_names(job.id).items():
         try:
+            if name not in entries:
+                raise BadArchiveError(f"{job.archive_name}: {name} is no longer in it")
             data = read_entry(archive, entries[name], limits)
         except InputError as error:
             dispatch.fail_page(job.id, number, error.code, str(error))

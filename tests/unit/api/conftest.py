@@ -1,6 +1,7 @@
 """Fixtures of the API's environment: a migrated database, stores of the truth, an app with a local store."""
 
 import io
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import create_engine
 
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
@@ -22,7 +24,15 @@ LEASE_S = 60.0
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'nurie.db'}")
+    """SQLite, or the PostgreSQL database of NURIE_TEST_DATABASE_URL, which is emptied."""
+    url = os.environ.get("NURIE_TEST_DATABASE_URL")
+    if url:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
+            connection.exec_driver_sql("CREATE SCHEMA public")
+        engine.dispose()
+    database = Database(url or f"sqlite:///{tmp_path / 'nurie.db'}")
     database.migrate()
     JobStore(database).ensure_tenant(LOCAL_TENANT)
     yield database
@@ -41,7 +51,7 @@ def work(database: Database) -> WorkStore:
 
 @pytest.fixture
 def dispatch(database: Database) -> DispatchStore:
-    return DispatchStore(database, lease_s=LEASE_S, queue_lease_s=30, max_failures=3)
+    return DispatchStore(database, queue_lease_s=30, max_failures=3)
 
 
 class Chapters:

@@ -19,6 +19,7 @@ from werkzeug.test import encode_multipart
 from api.app import create_app, prepare
 from api.context import EXTENSION, Context
 from api.guard import UnsafeAddressError
+from common.archives import write_archive
 from common.jobs.states import JobStatus
 from common.settings import Settings
 from tests.unit.api.conftest import picture
@@ -259,6 +260,19 @@ def test_client_file_names_cannot_climb_out_or_break_lines(client):
     assert client.get(f"{reply.headers['Location']}/pages/1").json["name"] == "etc/passwd.png"
 
 
+@pytest.mark.parametrize("name", ["C:001.png", "..", "a/../../b.png", "x" * 199 + "/../y.png", "/etc/passwd", "...."])
+def test_any_client_file_name_can_go_into_an_archive(client, name):
+    reply = submit(client, pages=[(GREY, name)], references=[(COLOURED, "r.png")])
+    kept = client.get(f"{reply.headers['Location']}/pages/1").json["name"]
+    write_archive(io.BytesIO(), [(kept, b"")])  # raises for a name that is not safe
+
+
+@pytest.mark.parametrize("path", ["/pages/18446744073709551616", "/pages?cursor=18446744073709551616", "/pages/x"])
+def test_numbers_beyond_all_bounds_are_refused(client, path):
+    where = submit_good(client).headers["Location"]
+    assert client.get(f"{where}{path}").status_code in (400, 404)
+
+
 def test_polling_an_unchanged_job_costs_a_304(client):
     where = submit_good(client).headers["Location"]
     first = client.get(where)
@@ -403,6 +417,7 @@ def test_a_foreign_host_is_refused(client, host):
 def test_a_foreign_origin_may_read_nothing_into_us(client):
     origin = {"Origin": "https://evil.example"}
     assert client.post("/v1/jobs/x/cancel", headers=origin).json["code"] == "forbidden_origin"
+    assert client.post("/v1/jobs/x/cancel", headers={"Origin": "http://["}).status_code == 403
     assert client.post("/v1/jobs/x/cancel", headers={"Origin": "http://localhost"}).status_code == 404
 
 

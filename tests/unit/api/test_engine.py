@@ -293,6 +293,39 @@ def test_a_change_of_parameters_runs_from_the_first_stage_that_it_touches(
     assert [again.first for again in send_pages(dispatch)] == ([stage] if stage else [])
 
 
+@pytest.mark.parametrize("done", [(), (Stage.CGAN,), (Stage.CGAN, Stage.S2P)])
+def test_a_page_that_is_under_way_cannot_be_corrected(chapters, dispatch, jobs, work, done):
+    job_id = chapters.submit_trained(pages=1)
+    (message,) = send_pages(dispatch)
+    run_all_stages(work, message.ref, done)
+    assert work.claim_page(message.ref, STAGES[len(done)]) is not None
+    for correct in (
+        lambda: jobs.set_hints(LOCAL_TENANT, job_id, 1, {"key": "mine", "sha256": "3" * 64, "size": 1}),
+        lambda: jobs.set_params(LOCAL_TENANT, job_id, 1, JobParams(blend=0.1)),
+        lambda: jobs.retry_job(LOCAL_TENANT, job_id),
+    ):
+        with pytest.raises(ConflictError):
+            correct()
+    assert work.commit_page(message.ref, STAGES[len(done)], outcome_of(STAGES[len(done)]))
+
+
+def test_a_page_that_runs_again_shows_no_times_of_before(chapters, dispatch, jobs, work):
+    job_id = chapters.submit_trained(pages=1)
+    (message,) = send_pages(dispatch)
+    run_all_stages(work, message.ref)
+    dispatch.finish_job(job_id, "result")
+    jobs.set_hints(LOCAL_TENANT, job_id, 1, {"key": "mine", "sha256": "3" * 64, "size": 1})
+    assert set(page_of(jobs, job_id).timings) == {Stage.CGAN}
+
+
+def test_a_flood_of_one_tenant_hides_nobody(chapters, dispatch, work):
+    chapters.submit(pages=300, tenant="flood")
+    modest = chapters.submit(pages=9, tenant="modest")
+    chapters.train()
+    sent = send_pages(dispatch)
+    assert modest in {message.ref.job_id for message in sent}
+
+
 def test_retry_runs_failed_pages_only(chapters, dispatch, jobs, work):
     job_id = chapters.submit_trained(pages=2)
     first, second = send_pages(dispatch)

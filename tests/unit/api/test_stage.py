@@ -276,3 +276,60 @@ def test_pages_whose_results_would_share_a_name_both_come_home(house):
         session.get(Page, (job_id, 2)).name = "a.png"
     house.run_all()
     assert house.archive(job_id).namelist() == ["a.png", "a-2.png", "nurie.json"]
+
+
+def test_a_job_that_cannot_be_packaged_ends_and_holds_nobody_up(house, monkeypatch):
+    bad, good = house.submit(), house.submit()
+
+    def write(_store, job, _pages):
+        if job.id == bad:
+            raise ZeroDivisionError
+        return "result"
+
+    monkeypatch.setattr("workers.control.packaging._write_result", write)
+    house.run_all()
+    assert (house.job(bad).status, house.job(good).status) == (JobStatus.FAILED, JobStatus.SUCCEEDED)
+
+
+def test_packaging_waits_for_storage_and_then_goes_on(house, monkeypatch):
+    job_id = house.submit()
+
+    def away(*_):
+        raise StorageError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.control.packaging._write_result", away)
+        house.run_all()
+        assert house.job(job_id).status == JobStatus.PACKAGING
+    house.run_all()
+    assert house.job(job_id).status == JobStatus.SUCCEEDED
+
+
+def test_an_archive_that_is_gone_fails_its_job_and_holds_nobody_up(house):
+    references = [{"name": "r.png", "key": "r", "sha256": "0" * 64}]
+    gone, good = new_id(), new_id()
+    for job_id in (gone, good):
+        new = NewJob(
+            job_id, LOCAL_TENANT, JobParams(), [NewPage("1.png", None)], references, keys.archive(job_id), "c.cbz"
+        )
+        house.jobs.create_job(new)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("1.png", GREY)
+    house.store.put(keys.archive(good), buffer.getvalue(), media_type="application/zip")
+    house.chapters.train()
+    unpack_archives(house.dispatch, house.store, house.settings)
+    house.run_all()
+    assert (house.job(gone).status, house.job(good).status) == (JobStatus.FAILED, JobStatus.SUCCEEDED)
+    assert house.page(gone).error_code == "not_found"
+
+
+def test_a_page_that_is_called_like_the_record_of_the_archive_comes_home(house):
+    source = picture(coloured=True)
+    job_id = house.submit(source=source)
+    with house.resources.work._database.writing() as session:
+        session.get(Page, (job_id, 1)).name = "nurie.json"
+    (message,) = house.send()
+    execute_stage(house.resources, Stage.CGAN, message.ref, StageRun.skip)
+    package_jobs(house.dispatch, house.store)
+    assert house.archive(job_id).namelist() == ["nurie-2.json", "nurie.json"]
