@@ -15,7 +15,7 @@ from rich.table import Table
 from client.contact_sheet import draw_contact_sheet
 from client.progress import show_progress
 from client.rest import ApiClient, ApiError
-from client.services import ROOT, Services, StartError, free_port, stop_on_sigterm
+from client.services import ROOT, Services, StartError, free_port, stop_on_signals
 from common.names import Artifact
 
 SAMPLE = ROOT / "samples" / "chapter"
@@ -37,7 +37,7 @@ class Chapter:
 def main() -> int:
     arguments = _parse_arguments()
     console = Console()
-    stop_on_sigterm()
+    stop_on_signals()
     try:
         chapter = _find_chapter(arguments)
         return _run(chapter, arguments.out, arguments.data, console)

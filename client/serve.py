@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 
-from client.services import Services, StartError, free_port, stop_on_sigterm
+from client.services import Services, StartError, free_port, stop_on_signals
 
 DEFAULT_PORT = 8000
 
@@ -23,7 +23,7 @@ WELCOME = """
 
 
 def main() -> int:
-    stop_on_sigterm()
+    stop_on_signals()
     port = int(os.environ.get("NURIE_PORT", DEFAULT_PORT))
     if not _is_free(port):
         print(f"port {port} is taken: choose another with NURIE_PORT=…", file=sys.stderr)

@@ -102,13 +102,14 @@ def free_port() -> int:
         return port
 
 
-def stop_on_sigterm() -> None:
-    """Let SIGTERM unwind like Ctrl-C does, so that what was started is stopped."""
+def stop_on_signals() -> None:
+    """Let SIGTERM and SIGINT unwind, so that what was started is stopped: also where a shell has SIGINT ignored."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, interrupt)
 
 
 def _die_with_parent() -> None:
