@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from PIL import Image
+
 from api.app import prepare
 from common.logging import configure_logging
 from common.settings import get_settings
@@ -15,9 +17,11 @@ threads = 16  # requests that wait for a job, or for a slow client, hold one eac
 timeout = 120
 graceful_timeout = 30
 keepalive = 5
+preload_app = True  # imported once for all workers; nothing connects before a request does
 control_socket_disable = True
 
 
 def on_starting(_server: Any) -> None:
     configure_logging(settings.log_format, settings.log_level)
     prepare(settings)
+    Image.init()  # Pillow's readers, which the first upload would wait for otherwise

@@ -129,8 +129,8 @@ def encode_image(rgb: NDArray[np.uint8], picture_format: str = "png") -> bytes:
 
 
 def is_coloured(rgb: NDArray[np.uint8]) -> bool:
-    """Whether a page (H, W, 3) uint8 is in colour already, judged on at most about 0.25 megapixels of it."""
-    step = max(1, int((rgb.shape[0] * rgb.shape[1] / 250_000) ** 0.5))
+    """Whether a page (H, W, 3) uint8 is in colour already, judged on at most about 0.06 megapixels of it."""
+    step = max(1, int((rgb.shape[0] * rgb.shape[1] / 60_000) ** 0.5))
     sample = rgb[::step, ::step].reshape(-1, 3).astype(np.float32)
     brightness = sample.mean(axis=1, keepdims=True)
     spread = sample - brightness
