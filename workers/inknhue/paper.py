@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-_INK_L: Final = (4.0, 16.0)
-"""No colour below the first, all above the second: printed black stays black."""
+_INK_L: Final = (2.0, 9.0)
+"""No colour below the first, all above the second: printed black stays black, a night sky may be blue."""
 _PAPER_DEPTH_L: Final = (1.5, 6.0)
 """How far below the paper's own L: nearer than the first is bare paper, further than the second is drawn on."""
 _DARKEST_PAPER_L: Final = 85.0
