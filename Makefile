@@ -18,6 +18,10 @@ export UV_$(1) ?= $(PIP_$(1))
 endif
 endef
 $(foreach name,FIND_LINKS INDEX_URL EXTRA_INDEX_URL,$(eval $(call pass_on,$(name))))
+ifneq ($(PIP_EXTRA_INDEX_URL),)
+# As pip does it: the best version of all indexes, not the first index that knows the package.
+export UV_INDEX_STRATEGY ?= unsafe-best-match
+endif
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup setup-tests demo serve test lint bench clean requirements

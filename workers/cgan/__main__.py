@@ -11,6 +11,9 @@ from common.imaging import decode_image, encode_image
 from common.names import Artifact, Stage, artifact_filename
 from common.params import STAGE_PARAMS, JobParams, parse_params
 
+SHELL_PARAMS = tuple(name for name in STAGE_PARAMS[Stage.CGAN] if name != "skip_coloured")
+"""Whoever names a page in the shell wants it coloured: passing coloured pages through is for chapters."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Train on the references, colour the pages, write DIR/PAGE-STEM/{draft.png, regions.png, hints.json}.
@@ -64,7 +67,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("pages", nargs="+", type=Path, metavar="PAGE", help="grey pages")
     parser.add_argument("--reference", nargs="+", type=Path, required=True, metavar="REF", help="coloured pages")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go")
-    for name in STAGE_PARAMS[Stage.CGAN]:
+    for name in SHELL_PARAMS:
         field = JobParams.model_fields[name]
         several = typing.get_origin(field.annotation) is tuple
         flag = f"--{name.replace('_', '-')}"
@@ -74,7 +77,7 @@ def _build_parser() -> argparse.ArgumentParser:
 
 def _read_params(arguments: argparse.Namespace) -> JobParams:
     """The parameters that were given, as text, checked by the same rules as a job's."""
-    given = {name: getattr(arguments, name) for name in STAGE_PARAMS[Stage.CGAN]}
+    given = {name: getattr(arguments, name) for name in SHELL_PARAMS}
     try:
         return parse_params({name: value for name, value in given.items() if value is not None})
     except BadParamsError as error:

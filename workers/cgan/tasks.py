@@ -90,9 +90,9 @@ def _train(resources: Resources, key: str, job_id: str, attempt: int) -> None:
             files = [
                 (f"reference {index} ({ref['name']})", store.get(ref["key"])) for index, ref in enumerate(references, 1)
             ]
-        except NotFoundError as error:
-            # The job was deleted under us; another one that waits for this model brings its own copy.
-            raise CancelledError(f"the references of job {job_id} are gone") from error
+        except NotFoundError:
+            resources.work.training_inputs(job_id)  # raises CancelledError when the job was deleted under us
+            raise
         pictures = [decode_image(data, name, limits) for name, data in files]
         generator = train_reference(pictures, _training_settings(params), report)
         store.put(keys.model(key), save_model(generator), media_type="application/octet-stream")

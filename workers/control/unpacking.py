@@ -23,12 +23,13 @@ def unpack_archives(dispatch: DispatchStore, store: ObjectStore, settings: Setti
     for job in dispatch.archives_to_unpack():
         try:
             _unpack_job(dispatch, store, settings, job)
-        except RetryableError as error:
+        except (RetryableError, OSError) as error:  # OSError: such as a temporary folder that is full
             log.warning("unpacking is tried again", job=job.id, reason=str(error))
-        except NurieError as error:
-            log.warning("unpacking failed", job=job.id, code=error.code, reason=str(error))
+        except Exception as error:
+            cause = error if isinstance(error, NurieError) else NurieError("internal error while unpacking the archive")
+            log.warning("unpacking failed", job=job.id, code=cause.code, exc_info=error)
             for number in dispatch.page_names(job.id):
-                dispatch.fail_page(job.id, number, error.code, str(error))
+                dispatch.fail_page(job.id, number, cause.code, str(cause))
             dispatch.set_unpacked(job.id)
 
 

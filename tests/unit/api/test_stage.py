@@ -324,6 +324,26 @@ def test_an_archive_that_is_gone_fails_its_job_and_holds_nobody_up(house):
     assert house.page(gone).error_code == "not_found"
 
 
+def test_a_full_disk_while_unpacking_is_tried_again_and_a_bug_ends_the_job(house, monkeypatch):
+    references = [{"name": "r.png", "key": "r", "sha256": "0" * 64}]
+    full, broken = new_id(), new_id()
+    for job_id in (full, broken):
+        new = NewJob(
+            job_id, LOCAL_TENANT, JobParams(), [NewPage("1.png", None)], references, keys.archive(job_id), "c.cbz"
+        )
+        house.jobs.create_job(new)
+    errors = {full: OSError("no space left"), broken: ZeroDivisionError("a bug in /some/path")}
+
+    def unpack(_dispatch, _store, _settings, job):
+        raise errors[job.id]
+
+    monkeypatch.setattr("workers.control.unpacking._unpack_job", unpack)
+    unpack_archives(house.dispatch, house.store, house.settings)
+    package_jobs(house.dispatch, house.store)
+    assert (house.job(full).status, house.job(broken).status) == (JobStatus.QUEUED, JobStatus.FAILED)
+    assert (house.page(broken).error_code, "/some/path" in house.page(broken).error_detail) == ("internal", False)
+
+
 def test_a_page_that_is_called_like_the_record_of_the_archive_comes_home(house):
     source = picture(coloured=True)
     job_id = house.submit(source=source)

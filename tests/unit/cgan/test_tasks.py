@@ -1,0 +1,84 @@
+"""Training as the queue does it: with a lease, a store and the truth, but without a broker."""
+
+from pathlib import Path
+
+import pytest
+
+from common.imaging import encode_image
+from common.jobs.database import Database
+from common.jobs.dispatch import DispatchStore
+from common.jobs.ids import new_id, sha256_hex
+from common.jobs.models import LOCAL_TENANT, ReferenceModel
+from common.jobs.states import ModelStatus
+from common.jobs.store import JobStore, NewJob, NewPage
+from common.jobs.work import WorkStore
+from common.params import JobParams
+from common.settings import Settings
+from storage import keys
+from storage.local import LocalStore
+from workers.cgan.tasks import train_model
+from workers.cgan.weights import load_model
+from workers.stage import Resources
+
+
+class Room:
+    def __init__(self, folder: Path) -> None:
+        self.database = Database(f"sqlite:///{folder / 'nurie.db'}")
+        self.database.migrate()
+        self.jobs = JobStore(self.database)
+        self.jobs.ensure_tenant(LOCAL_TENANT)
+        self.store = LocalStore(folder / "objects", "http://127.0.0.1", "secret")
+        self.store.ensure()
+        self.dispatch = DispatchStore(self.database, queue_lease_s=30, max_failures=3)
+        work = WorkStore(self.database, 60, "worker-1")
+        self.resources = Resources(Settings(data=folder), work, self.store)
+
+    def submit(self, reference: bytes | None) -> str:
+        """A job with one page and one reference, whose object is missing when it is None."""
+        job_id = new_id()
+        key = keys.reference(job_id, 1)
+        if reference is not None:
+            self.store.put(key, reference, media_type="image/png")
+        page = NewPage("1.png", {"key": "k", "sha256": "1" * 64, "size": 1, "filename": "1.png"})
+        reference_entry = {"name": "r.png", "key": key, "sha256": sha256_hex(reference or b"")}
+        self.jobs.create_job(NewJob(job_id, LOCAL_TENANT, JobParams(epochs=1), [page], [reference_entry]))
+        return job_id
+
+    def train(self) -> ReferenceModel:
+        (message,) = self.dispatch.start_trainings()
+        train_model(self.resources, message.key, message.job_id, message.attempt)
+        with self.database.reading() as session:
+            return session.get_one(ReferenceModel, message.key)
+
+
+@pytest.fixture
+def room(tmp_path):
+    room = Room(tmp_path)
+    yield room
+    room.database.close()
+
+
+def test_a_training_ends_in_a_model_that_can_be_loaded(room, two_tone_page):
+    room.submit(encode_image(two_tone_page))
+    model = room.train()
+    assert (model.status, model.progress) == (ModelStatus.READY, 1.0)
+    assert model.losses["chroma"] > 0
+    load_model(room.store.get(keys.model(model.key)))
+
+
+def test_a_reference_that_is_gone_fails_the_training_for_good(room):
+    room.submit(None)
+    model = room.train()
+    assert (model.status, model.error_code) == (ModelStatus.FAILED, "not_found")
+    assert room.dispatch.start_trainings() == []
+
+
+def test_a_training_that_nobody_waits_for_is_given_up_and_may_start_again(room, two_tone_page):
+    job_id = room.submit(encode_image(two_tone_page))
+    (message,) = room.dispatch.start_trainings()
+    room.jobs.cancel_job(LOCAL_TENANT, job_id)
+    train_model(room.resources, message.key, message.job_id, message.attempt)
+    with room.database.reading() as session:
+        assert session.get_one(ReferenceModel, message.key).status == ModelStatus.MISSING
+    room.submit(encode_image(two_tone_page))
+    assert room.train().status == ModelStatus.READY
