@@ -6,6 +6,7 @@ from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
 from api.context import get_context
+from api.replies import json_reply
 from api.schemas import HealthReply, ReadyReply
 from common.logging import get_logger
 
@@ -14,7 +15,7 @@ blueprint = APIBlueprint("health", __name__, abp_tags=[Tag(name="health", descri
 
 @blueprint.get("/healthz", summary="The process answers", responses={200: HealthReply})
 def get_health() -> Response:
-    return Response(HealthReply().model_dump_json(), mimetype="application/json")
+    return json_reply(HealthReply())
 
 
 @blueprint.get("/readyz", summary="Database, storage and broker answer", responses={200: ReadyReply, 503: ReadyReply})
@@ -26,7 +27,7 @@ def get_readiness() -> Response:
         broker=_try("broker", context.broker.check),
     )
     ready = {reply.database, reply.storage, reply.broker} == {"ok"}
-    return Response(reply.model_dump_json(), status=200 if ready else 503, mimetype="application/json")
+    return json_reply(reply, 200 if ready else 503)
 
 
 def _try(what: str, check: Callable[[], None]) -> str:

@@ -14,6 +14,7 @@ from api.context import get_context
 from api.incoming import IncomingFile, SentFile, UploadedFile, safe_name
 from api.intake import Submission, submit_job
 from api.problems import Problem, parse_json_body, problem_response
+from api.replies import json_reply
 from api.schemas import JobListQuery, JobListReply, JobPath, JobQuery, JobReply, JobRequest, RetryReply
 from api.views import view_job
 from common.errors import InputError, NotFoundError
@@ -60,7 +61,7 @@ def create_job() -> Response:
     context = get_context()
     job_id = submit_job(context, submission)
     reply = view_job(context.jobs.get_job(context.tenant_id, job_id))
-    response = _json(reply.model_dump_json(), 202)
+    response = json_reply(reply, 202)
     response.headers["Location"] = reply.links["self"]
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return response
@@ -71,7 +72,7 @@ def list_jobs(query: JobListQuery) -> Response:
     context = get_context()
     views = context.jobs.list_jobs(context.tenant_id, query.limit, query.cursor, query.status)
     following = views[-1].job.id if len(views) == query.limit else None
-    return _json(JobListReply(jobs=[view_job(view) for view in views], next=following).model_dump_json())
+    return json_reply(JobListReply(jobs=[view_job(view) for view in views], next=following))
 
 
 @blueprint.get(
@@ -86,15 +87,14 @@ def get_job(path: JobPath, query: JobQuery) -> BaseResponse:
     first = None
     while True:
         view = context.jobs.get_job(context.tenant_id, path.job_id)
-        body = view_job(view).model_dump_json()
-        etag = hashlib.sha256(body.encode()).hexdigest()[:32]
+        response = json_reply(view_job(view))
+        etag = hashlib.sha256(response.get_data()).hexdigest()[:32]
         first = first or etag
         ended = view.job.status in JOB_ENDED
         changed = etag != first or bool(request.if_none_match and etag not in request.if_none_match)
         if ended or changed or time.monotonic() >= deadline:
             break
         time.sleep(WAIT_STEP_S)
-    response = _json(body)
     if not ended:
         response.headers["Retry-After"] = str(RETRY_AFTER_S)
     response.set_etag(etag)
@@ -105,7 +105,7 @@ def get_job(path: JobPath, query: JobQuery) -> BaseResponse:
 def cancel_job(path: JobPath) -> Response:
     context = get_context()
     context.jobs.cancel_job(context.tenant_id, path.job_id)
-    return _json(view_job(context.jobs.get_job(context.tenant_id, path.job_id)).model_dump_json())
+    return json_reply(view_job(context.jobs.get_job(context.tenant_id, path.job_id)))
 
 
 @blueprint.post(
@@ -115,7 +115,7 @@ def retry_job(path: JobPath) -> Response:
     context = get_context()
     count = context.jobs.retry_job(context.tenant_id, path.job_id)
     context.wake_control()
-    return _json(RetryReply(retried=count).model_dump_json(), 202)
+    return json_reply(RetryReply(retried=count), 202)
 
 
 @blueprint.delete(
@@ -194,7 +194,3 @@ def _uploaded(upload_ids: list[str]) -> list[IncomingFile]:
     except NotFoundError as error:
         raise InputError(str(error)) from None
     return [UploadedFile(upload.filename, upload, context.store) for upload in uploads]
-
-
-def _json(body: str, status: int = 200) -> Response:
-    return Response(body, status=status, mimetype="application/json")

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.context import get_context
 from api.problems import Problem, parse_json_body
+from api.replies import json_reply
 from api.schemas import ArtifactPath, JobPath, PageListQuery, PageListReply, PagePath, PageReply, RerunReply
 from api.views import PUBLIC_ARTIFACTS, view_page
 from common.errors import InputError, NotFoundError
@@ -29,13 +30,13 @@ def list_pages(path: JobPath, query: PageListQuery) -> Response:
     context = get_context()
     pages = context.jobs.list_pages(context.tenant_id, path.job_id, query.limit, query.cursor)
     following = pages[-1].number if len(pages) == query.limit else None
-    return _json(PageListReply(pages=[view_page(page) for page in pages], next=following).model_dump_json())
+    return json_reply(PageListReply(pages=[view_page(page) for page in pages], next=following))
 
 
 @blueprint.get("/v1/jobs/<job_id>/pages/<int:number>", summary="A page", responses={200: PageReply, **ERRORS})
 def get_page(path: PagePath) -> Response:
     context = get_context()
-    return _json(view_page(context.jobs.get_page(context.tenant_id, path.job_id, path.number)).model_dump_json())
+    return json_reply(view_page(context.jobs.get_page(context.tenant_id, path.job_id, path.number)))
 
 
 @blueprint.get(
@@ -85,7 +86,7 @@ def put_hints(path: PagePath) -> Response:
         context.store.delete(key)
         raise
     context.wake_control()
-    return _json(RerunReply(stage=Stage.S2P).model_dump_json(), 202)
+    return json_reply(RerunReply(stage=Stage.S2P), 202)
 
 
 @blueprint.patch(
@@ -104,7 +105,7 @@ def patch_params(path: PagePath) -> Response:
     params = parse_params(page_params(job, page).model_dump() | changes)
     stage = context.jobs.set_params(context.tenant_id, path.job_id, path.number, params)
     context.wake_control()
-    return _json(RerunReply(stage=stage).model_dump_json(), 202)
+    return json_reply(RerunReply(stage=stage), 202)
 
 
 BODY_MODELS: dict[tuple[str, str], type[BaseModel]] = {
@@ -119,7 +120,3 @@ def _media_type(filename: str) -> str:
     if suffix == "json":
         return "application/json"
     return MEDIA_TYPES.get({"jpg": "jpeg"}.get(suffix, suffix), "application/octet-stream")
-
-
-def _json(body: str, status: int = 200) -> Response:
-    return Response(body, status=status, mimetype="application/json")

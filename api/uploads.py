@@ -8,6 +8,7 @@ from flask_openapi import APIBlueprint, Tag
 from api.context import get_context
 from api.incoming import OCTETS, safe_name
 from api.problems import Problem, parse_json_body
+from api.replies import json_reply
 from api.schemas import UploadReply, UploadRequest
 from api.views import iso_time
 from common.errors import TooLargeError
@@ -53,4 +54,4 @@ def create_upload() -> Response:
         headers=presigned.headers,
         expires_at=iso_time(presigned.expires_at.timestamp()),
     )
-    return Response(reply.model_dump_json(), status=201, mimetype="application/json")
+    return json_reply(reply, 201)

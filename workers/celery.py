@@ -64,8 +64,8 @@ def _set_up_logging(**_: Any) -> None:
 
 @signals.worker_ready.connect
 def _start_signing_in(sender: Any, **_: Any) -> None:
-    queues = ",".join(sorted(sender.task_consumer.queues and {queue.name for queue in sender.task_consumer.queues}))
-    threading.Thread(target=_sign_in_forever, args=(queues,), name="sign-in", daemon=True).start()
+    (queue,) = {queue.name for queue in sender.task_consumer.queues}  # the Procfile gives each worker one
+    threading.Thread(target=_sign_in_forever, args=(queue,), name="sign-in", daemon=True).start()
 
 
 @signals.worker_shutdown.connect
@@ -85,7 +85,7 @@ def _sign_in_forever(queue: str) -> None:
     while True:
         try:
             store.sign_in(queue, slots=1)
-        except Exception:
+        except Exception:  # the database may be away; the next sign-in tries again
             log.warning("could not sign in", exc_info=True)
         pause.wait(SIGN_IN_EVERY_S)
 

@@ -16,7 +16,7 @@ from PIL import Image
 from sqlalchemy import select
 
 from client.services import ROOT
-from common.jobs.models import Attempt
+from common.jobs.models import Attempt, Worker
 from common.names import STAGES, Artifact
 
 SAMPLE = ROOT / "samples" / "chapter"
@@ -66,6 +66,14 @@ def test_a_chapter_comes_home_in_order_and_in_colour(house, done, chapter):
             assert (final.max(axis=2) - final.min(axis=2)).mean() > 4, "no colour"
             grey = [0.299, 0.587, 0.114]
             assert np.abs(final @ grey - source @ grey).mean() < 8, "not this page's drawing"
+
+
+def test_every_worker_says_that_it_is_there(house, wait_for):
+    def queues() -> set[str]:
+        with house.database.reading() as session:
+            return set(session.scalars(select(Worker.queue).where(Worker.slots == 1)))
+
+    wait_for(lambda: queues() == {stage.value for stage in STAGES}, 60)
 
 
 def test_every_picture_on_the_way_can_be_looked_at(house, done):

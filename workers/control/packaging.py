@@ -31,7 +31,7 @@ def package_jobs(dispatch: DispatchStore, store: ObjectStore) -> None:
         except RetryableError as error:
             log.warning("packaging is tried again", job=job.id, reason=str(error))
             continue
-        except Exception:
+        except Exception:  # a job that can never be packaged must end, or it would be tried for ever
             log.exception("packaging failed", job=job.id)
             dispatch.fail_job(job.id)
             continue

@@ -25,7 +25,7 @@ def unpack_archives(dispatch: DispatchStore, store: ObjectStore, settings: Setti
             _unpack_job(dispatch, store, settings, job)
         except (RetryableError, OSError) as error:  # OSError: such as a temporary folder that is full
             log.warning("unpacking is tried again", job=job.id, reason=str(error))
-        except Exception as error:
+        except Exception as error:  # a job that can never be unpacked must end, or it would be tried for ever
             cause = error if isinstance(error, NurieError) else NurieError("internal error while unpacking the archive")
             log.warning("unpacking failed", job=job.id, code=cause.code, exc_info=error)
             for number in dispatch.page_names(job.id):
