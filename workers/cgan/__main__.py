@@ -33,7 +33,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(arguments: argparse.Namespace) -> None:
     # Imported here so that --help answers without loading PyTorch.
     from workers.cgan.paint import paint_page
-    from workers.cgan.training import TrainingProgress, TrainingSettings, train_reference
+    from workers.cgan.progress import TrainingProgress
+    from workers.cgan.training import TrainingSettings, train_reference
 
     def print_progress(progress: TrainingProgress) -> None:
         losses = " ".join(f"{name} {value:.2f}" for name, value in progress.losses.items())

@@ -1,13 +1,11 @@
 """A page through the stage: chroma from the network, lines, regions, colours, hints. Arrays in, arrays out."""
 
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from common.hints import Hints
 from common.lab import lab_to_rgb, page_lightness
 from common.params import JobParams
 from workers.cgan.bubbles import cover_letters, find_white
@@ -17,26 +15,12 @@ from workers.cgan.network import Generator
 from workers.cgan.palette import colour_regions, fade_in_ink
 from workers.cgan.reading import guide_chroma, predict_chroma
 from workers.cgan.regions import segment_regions
+from workers.cgan.result import CganResult
 from workers.cgan.screentone import smooth_screentone
 
 WORK_SHORT_PX: Final = 768
 """Larger pages are segmented at this short side; radii and areas of the parameters count in its pixels."""
 WORK_LONG_PX: Final = 6000
-
-
-@dataclass(frozen=True)
-class CganResult:
-    """What the stage makes of a page.
-
-    Attributes:
-        draft_rgb: (H, W, 3) uint8, RGB: the colours on the page's own lightness.
-        regions: (H, W) uint16, 0 = line.
-        hints: at most 400 dots of colour.
-    """
-
-    draft_rgb: NDArray[np.uint8]
-    regions: NDArray[np.uint16]
-    hints: Hints
 
 
 def paint_page(page_rgb: NDArray[np.uint8], generator: Generator, params: JobParams) -> CganResult:

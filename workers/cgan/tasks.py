@@ -15,7 +15,8 @@ from storage import keys
 from workers.celery import app
 from workers.cgan.network import Generator
 from workers.cgan.paint import paint_page
-from workers.cgan.training import TrainingProgress, TrainingSettings, train_reference
+from workers.cgan.progress import TrainingProgress
+from workers.cgan.training import TrainingSettings, train_reference
 from workers.cgan.weights import load_model, save_model
 from workers.stage import (
     Heartbeat,

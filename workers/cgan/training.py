@@ -19,6 +19,7 @@ from common.errors import BadImageError, TrainingFailedError
 from common.imaging import is_coloured
 from workers.cgan.crops import CropSampler
 from workers.cgan.network import Discriminator, Generator
+from workers.cgan.progress import TrainingProgress
 
 BATCH: Final = 16
 STEPS_PER_EPOCH: Final = 5
@@ -41,16 +42,6 @@ class TrainingSettings:
 
     epochs: int = 100
     seed: int = 0
-
-
-@dataclass(frozen=True)
-class TrainingProgress:
-    """How far a training is: `epoch` of `epochs` done, the last losses by name, and seconds since the start."""
-
-    epoch: int
-    epochs: int
-    losses: dict[str, float]
-    seconds: float
 
 
 def train_reference(
