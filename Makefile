@@ -24,7 +24,7 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup setup-tests demo serve test lint bench clean requirements
+.PHONY: help setup setup-tests demo serve test lint bench bench-cgan clean requirements
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,9 @@ lint: setup ## Check style, types and who may import whom
 
 bench: setup ## Measure speed, memory and quality; figures in out/bench
 	@.venv/bin/python -m bench
+
+bench-cgan: setup ## Measure the cGAN room, with PAGES=folder on real pages too; figures and sheets in out/bench-cgan
+	@.venvs/cgan/bin/python -m bench.cgan $(if $(PAGES),--pages "$(PAGES)") $(if $(ORIGINAL),--original)
 
 clean: ## Delete environments, data, results and caches
 	rm -rf .venv .venvs var out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -8,12 +8,12 @@ import subprocess
 import sys
 import time
 import zipfile
-from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx
 from PIL import Image
 
+from bench.figures import Figure, report
 from client.services import ROOT, Services, free_port
 from common.names import STAGES
 
@@ -24,25 +24,10 @@ OUT = ROOT / "out" / "bench"
 SUBMISSIONS = 10
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One measured figure and the most that it may be."""
-
-    what: str
-    value: float
-    unit: str
-    bar: float
-
-
 def main() -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     figures = [*measure_stages(), *measure_house()]
-    for figure in figures:
-        verdict = "ok" if figure.value <= figure.bar else "MISSED"
-        print(f"{figure.what:<58}{figure.value:>9.2f} {figure.unit:<4} bar {figure.bar:g}  {verdict}")
-    (OUT / "bench.json").write_text(json.dumps([asdict(figure) for figure in figures], indent=1))
-    print(f"written to {OUT / 'bench.json'}")
-    return 0 if all(figure.value <= figure.bar for figure in figures) else 1
+    return report(figures, OUT / "bench.json")
 
 
 def measure_stages() -> list[Figure]:

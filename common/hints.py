@@ -14,7 +14,10 @@ Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Hint(BaseModel):
-    """A dot of colour. x and y are shares of the page's width and height from its top left; rgb is 0..255."""
+    """A dot of colour. x and y are shares of the page's width and height from its top left; rgb is 0..255.
+
+    confidence, 0..1, is how sure the network is of an automatic hint; people's hints have none.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,6 +26,7 @@ class Hint(BaseModel):
     rgb: tuple[Channel, Channel, Channel]
     region: Annotated[int, Field(ge=0)] | None = None
     source: Literal["cgan", "user"] = "user"
+    confidence: Share | None = None
 
 
 class Hints(BaseModel):

@@ -21,11 +21,15 @@ class JobParams(BaseModel):
     )
     saturation: float = Field(1.2, ge=0, le=4, description="Factor on the saturation of the region colours.")
     palette_size: int = Field(12, ge=1, le=256, description="Number of colours of the palette.")
-    min_region_px: int = Field(200, ge=1, le=1_000_000, description="Regions below this get no hint, in pixels.")
+    min_region_px: int = Field(
+        200, ge=1, le=1_000_000, description="Regions below this get no hint, in pixels of a page of 768 px short side."
+    )
     blend: float = Field(0.8, ge=0, le=1, description="λ: 0 takes all chroma from the aligned picture, 1 from rough.")
     keep_lightness: bool = Field(True, description="The result keeps the page's own lightness.")
     skip_coloured: bool = Field(True, description="Pages that are in colour already pass through byte for byte.")
-    preset: Literal["default"] = Field("default", description="Set of settings; default is ours.")
+    preset: Literal["default", "original"] = Field(
+        "default", description="How the cGAN learns and paints: ours, or as the original did (12 times as slow)."
+    )
     seed: int = Field(0, ge=0, le=2**32 - 1, description="Seed of everything random.")
     format: Literal["png", "jpeg", "webp"] = Field("png", description="Picture format of the result.")
     archive: Literal["cbz", "zip"] = Field("cbz", description="Archive format of the result.")

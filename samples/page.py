@@ -147,12 +147,18 @@ def draw_actor(canvas: Canvas, actor: Actor, ink: InkStyle) -> None:
         draw_fox(pen, actor.who, actor.expression, actor.pose, actor.turn)
 
 
+def balloon_centre(balloon: Balloon, outline: Points) -> tuple[float, float]:
+    """The middle of a balloon in a panel of this outline, x and y in page pixels."""
+    left, top, width, height = bounds(outline)
+    return left + balloon.x * width, top + balloon.y * height
+
+
 def _draw_words(page: Canvas, panel: Panel, outline: Points) -> None:
     left, top, width, height = bounds(outline)
     for sound in panel.sounds:
         draw_sound(page, sound, (left + sound.x * width, top + sound.y * height))
     for balloon in panel.balloons:
-        centre = (left + balloon.x * width, top + balloon.y * height)
+        centre = balloon_centre(balloon, outline)
         tip = None
         if balloon.speaker is not None:
             speaker = panel.cast[balloon.speaker]

@@ -61,6 +61,11 @@ def model(model_key: str) -> str:
     return f"models/cgan/{_id(model_key)}.safetensors"
 
 
+def model_card(model_key: str) -> str:
+    """What a reference model was learned from and how, as JSON."""
+    return f"models/cgan/{_id(model_key)}.json"
+
+
 def result_archive(job_id: str, token: str, extension: str) -> str:
     """The finished archive; `token` tells the tries at packaging apart, so that a late one overwrites nothing."""
     return f"{job_prefix(job_id)}result/{_id(token)}.{_matching(_EXTENSION, extension, 'extension')}"

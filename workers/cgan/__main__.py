@@ -32,9 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: argparse.Namespace) -> None:
     # Imported here so that --help answers without loading PyTorch.
-    from workers.cgan.paint import paint_page
+    from workers.cgan import presets
     from workers.cgan.progress import TrainingProgress
-    from workers.cgan.training import TrainingSettings, train_reference
 
     def print_progress(progress: TrainingProgress) -> None:
         losses = " ".join(f"{name} {value:.2f}" for name, value in progress.losses.items())
@@ -49,9 +48,9 @@ def _run(arguments: argparse.Namespace) -> None:
     references = [decode_image(_read(path), str(path)) for path in arguments.reference]
     for page in arguments.pages:
         decode_image(_read(page), str(page))
-    generator = train_reference(references, TrainingSettings(params.epochs, params.seed), print_progress)
+    model = presets.learn(references, [str(path) for path in arguments.reference], params, print_progress)
     for page in arguments.pages:
-        result = paint_page(decode_image(_read(page), str(page)), generator, params)
+        result = presets.paint(decode_image(_read(page), str(page)), model, params)
         folder = arguments.out / page.stem
         try:
             folder.mkdir(parents=True, exist_ok=True)

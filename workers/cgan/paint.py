@@ -6,58 +6,103 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from common.hints import Hints
 from common.lab import lab_to_rgb, page_lightness
 from common.params import JobParams
 from workers.cgan.bubbles import cover_letters, find_white
 from workers.cgan.hints import pick_hints
 from workers.cgan.lines import find_lines
-from workers.cgan.network import Generator
-from workers.cgan.palette import colour_regions, fade_in_ink
-from workers.cgan.reading import guide_chroma, predict_chroma
+from workers.cgan.model import ReferenceModel
+from workers.cgan.palette import colour_regions, fade_in_ink, find_palette
+from workers.cgan.reading import guide_chroma, read_page
 from workers.cgan.regions import segment_regions
 from workers.cgan.result import CganResult
 from workers.cgan.screentone import smooth_screentone
 
 WORK_SHORT_PX: Final = 768
 """Larger pages are segmented at this short side; radii and areas of the parameters count in its pixels."""
-WORK_LONG_PX: Final = 6000
+WORK_PIXELS: Final = 8_000_000
+"""Bounds the memory of long strips, whose short side is made smaller still."""
+BAND_PIXELS: Final = 1_000_000
+BLANK_RANGE: Final = 6
+"""A page whose softened grey spans no more levels (of 255) than this is blank: paper, or ink all over."""
 
 
-def paint_page(page_rgb: NDArray[np.uint8], generator: Generator, params: JobParams) -> CganResult:
+def paint_page(page_rgb: NDArray[np.uint8], model: ReferenceModel, params: JobParams) -> CganResult:
     """Colour a page.
 
     Args:
         page_rgb: (H, W, 3) uint8, RGB; only its lightness is used.
-        generator: from `train_reference` or `load_model`, in eval mode.
+        model: what the references taught.
         params: `trapped_ball_radii`, `saturation`, `palette_size` and `min_region_px` are used.
+
+    Returns:
+        A draft on the page's own lightness. A blank page stays as it is and gets no hints.
     """
     height, width = page_rgb.shape[:2]
-    lightness = page_lightness(page_rgb)
-    grey = smooth_screentone(np.asarray(cv2.cvtColor(page_rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8))
-    small = _shrink(grey)
-    light = page_lightness(np.repeat(small[..., None], 3, axis=2))
-    predicted = guide_chroma(predict_chroma(light, generator), light)
+    page_grey = np.asarray(cv2.cvtColor(page_rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8).reshape(height, width)
+    if _is_blank(page_grey):
+        return CganResult(
+            np.repeat(page_grey[..., None], 3, axis=2),
+            np.ones((height, width), dtype=np.uint16),
+            Hints(size=(width, height), hints=()),
+        )
+    grey = smooth_screentone(_shrink(page_grey))
+    light = page_lightness(np.repeat(grey[..., None], 3, axis=2))
+    reading = read_page(light, model.generator, model.colours)
+    predicted = guide_chroma(reading.chroma, light)
+    confidence = cv2.resize(reading.confidence, light.shape[::-1], interpolation=cv2.INTER_LINEAR)
 
-    white = find_white(small, predicted)
-    predicted[cover_letters(white)] = 0
-    lines = find_lines(small)
-    regions = segment_regions(lines, params.trapped_ball_radii, fixed=white)
-    chroma = colour_regions(predicted, light, regions, params.saturation, params.palette_size)
+    white = find_white(grey, predicted)
+    covered = cover_letters(white)
+    predicted[covered], confidence[covered] = 0, 1
+    regions = segment_regions(find_lines(grey) & ~white, params.trapped_ball_radii, fixed=white)
+    palette_lab = find_palette(model.colours.samples, params.palette_size)
+    chroma, sure = colour_regions(
+        predicted, confidence, light, regions, saturation=params.saturation, palette_lab=palette_lab
+    )
+    chroma[covered] = 0
     chroma = fade_in_ink(chroma, light)
 
-    hints = pick_hints(np.dstack((light, chroma)), regions, (width, height), params.min_region_px)
-    draft_ab = cv2.resize(chroma, (width, height), interpolation=cv2.INTER_LINEAR)
-    draft_ab = fade_in_ink(np.asarray(draft_ab, dtype=np.float32), lightness)
+    min_px = params.min_region_px * (min(grey.shape) / WORK_SHORT_PX) ** 2
+    hints = pick_hints(np.dstack((light, chroma)), regions, sure, (width, height), min_px)
     full = cv2.resize(regions, (width, height), interpolation=cv2.INTER_NEAREST)
-    draft = lab_to_rgb(np.dstack((lightness, draft_ab)))
-    return CganResult(draft, np.asarray(full, dtype=np.uint16), hints)
+    return CganResult(_lay_over(page_rgb, chroma), np.asarray(full, dtype=np.uint16).reshape(height, width), hints)
+
+
+def _is_blank(grey: NDArray[np.uint8]) -> bool:
+    soft = cv2.blur(grey, (3, 3))
+    return int(soft.max()) - int(soft.min()) <= BLANK_RANGE
 
 
 def _shrink(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(H, W) uint8 at the working size; a smaller page stays as it is."""
     height, width = grey.shape
-    scale = min(1.0, WORK_SHORT_PX / min(height, width), WORK_LONG_PX / max(height, width))
+    scale = min(1.0, WORK_SHORT_PX / min(height, width), (WORK_PIXELS / (height * width)) ** 0.5)
     if scale == 1.0:
         return grey
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8).reshape(size[::-1])
+
+
+def _lay_over(page_rgb: NDArray[np.uint8], chroma: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The page (H, W, 3) in its own lightness with chroma (h, w, 2), enlarged, laid over; (H, W, 3) uint8 RGB.
+
+    In bands of rows: at once, a page of 100 megapixels would take gigabytes.
+    """
+    height, width = page_rgb.shape[:2]
+    rows = np.clip((np.arange(height) + 0.5) * len(chroma) / height - 0.5, 0, len(chroma) - 1)
+    draft = np.empty_like(page_rgb)
+    step = max(1, BAND_PIXELS // width)
+    for start in range(0, height, step):
+        band = slice(start, start + step)
+        above = rows[band].astype(np.intp)
+        share = (rows[band] - above).astype(np.float32)[:, None, None]
+        first = int(above[0])
+        source = chroma[first : int(above[-1]) + 2]
+        wide = cv2.resize(source, (width, len(source)), interpolation=cv2.INTER_LINEAR).reshape(-1, width, 2)
+        below = np.minimum(above + 1 - first, len(wide) - 1)
+        ab = wide[above - first] * (1 - share) + wide[below] * share
+        lightness = page_lightness(page_rgb[band])
+        draft[band] = lab_to_rgb(np.dstack((lightness, fade_in_ink(ab, lightness))))
+    return draft

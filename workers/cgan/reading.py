@@ -1,5 +1,6 @@
-"""How the network reads a page: screentone smoothed, a moderate size, several views, joined up at the page's size."""
+"""How the network reads a page: a moderate size, several views, joined up at the page's size."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -8,27 +9,54 @@ import torch
 from numpy.typing import NDArray
 
 from workers.cgan.network import Generator
+from workers.cgan.reference import ReferenceColours
 from workers.cgan.training import autocast, limit_threads
 
-READ_SIDES_PX: Final = (352, 512)
+READ_SIDES_PX: Final = (288, 368)
 """Short sides at which a page is read; the mean over sizes and mirrored views mutes what the views disagree on."""
-MAX_LONG_PX: Final = 4096
-DOUBT: Final = 8.0
-"""How strongly disagreement between views mutes: chroma is scaled by |mean|² / (|mean|² + DOUBT · variance)."""
+WINDOW_PX: Final = 1024
+OVERLAP_PX: Final = 128
+"""A long page is read in windows of this length, each with such a margin that is thrown away: more than the network
+sees around a pixel."""
+MAX_LONG_SHARE: Final = 64
+"""A page is read undistorted up to this ratio of its sides; what is thinner is no page."""
+DOUBT: Final = 2.0
+"""How strongly disagreement between views mutes: confidence is |mean|² / (|mean|² + DOUBT · variance)."""
+USUAL: Final = 0.5
+"""Share of the references' usual chroma of a lightness that stands in for what the network is unsure of."""
 GUIDE_RADIUS_PX: Final = 8
 GUIDE_SOFTNESS: Final = 20.0
 """Variance of lightness (0..100, squared) below which chroma is smoothed rather than led along edges."""
+FLOOR: Final = 4.0
+"""Chroma, squared, below which confidence means nothing: a grey that all views agree on is sure all the same."""
 
 
-def predict_chroma(lightness: NDArray[np.float32], generator: Generator) -> NDArray[np.float32]:
-    """Predict a page's chroma at the network's working size.
+@dataclass(frozen=True)
+class Reading:
+    """What the network makes of a page, at its own working size.
+
+    Attributes:
+        chroma: (h, w, 2) float32, a and b of CIELAB.
+        confidence: (h, w) float32, 0..1.
+    """
+
+    chroma: NDArray[np.float32]
+    confidence: NDArray[np.float32]
+
+
+def read_page(lightness: NDArray[np.float32], generator: Generator, colours: ReferenceColours) -> Reading:
+    """Predict a page's chroma at the network's working size, with how sure it is.
+
+    Where views of the page disagree the network does not know: there its chroma gives way to half of what the
+    references usually have at that lightness.
 
     Args:
         lightness: (H, W) float32, 0..100, L of CIELAB with screentone smoothed.
         generator: in eval mode.
+        colours: of the same references.
 
     Returns:
-        (h, w, 2) float32, a and b of CIELAB, of about 256 px short side.
+        A reading of about 200 px short side.
     """
     views = []
     for side in READ_SIDES_PX:
@@ -40,9 +68,13 @@ def predict_chroma(lightness: NDArray[np.float32], generator: Generator) -> NDAr
     height, width = views[-1].shape[:2]
     stack = np.stack([cv2.resize(view, (width, height), interpolation=cv2.INTER_LINEAR) for view in views])
     mean = stack.mean(axis=0)
-    strength = (mean**2).sum(axis=2, keepdims=True)
-    variance = ((stack - mean) ** 2).sum(axis=3, keepdims=True).mean(axis=0)
-    return np.asarray(mean * (strength / (strength + DOUBT * variance + 1e-6)), dtype=np.float32)
+    strength = (mean**2).sum(axis=2) + FLOOR
+    variance = ((stack - mean) ** 2).sum(axis=3).mean(axis=0)
+    confidence = strength / (strength + DOUBT * variance)
+    shrunk = cv2.resize(lightness, (width, height), interpolation=cv2.INTER_AREA)
+    usual = colours.usual_chroma(np.asarray(shrunk, dtype=np.float32))
+    sure = confidence[..., None]
+    return Reading(np.asarray(sure * mean + (1 - sure) * USUAL * usual, dtype=np.float32), confidence)
 
 
 def guide_chroma(chroma: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -75,15 +107,28 @@ def fit_lightness(lightness: NDArray[np.float32], short_px: int, multiple_px: in
     """Resize (H, W) float32 so that the short side is about `short_px` and both are multiples of `multiple_px`."""
     height, width = lightness.shape
     scale = short_px / min(height, width)
+    # A page of a few pixels' width must not grow to one of a thousand times its length.
+    longest = max(short_px, min(max(height, width) * scale, MAX_LONG_SHARE * short_px, max(height, width) * 8))
     sides = [
-        max(multiple_px, min(round(side * scale / multiple_px) * multiple_px, MAX_LONG_PX)) for side in (width, height)
+        max(multiple_px, round(min(side * scale, longest) / multiple_px) * multiple_px) for side in (width, height)
     ]
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(lightness, (sides[0], sides[1]), interpolation=interpolation), dtype=np.float32)
 
 
 def _run(lightness: NDArray[np.float32], generator: Generator) -> NDArray[np.float32]:
-    """(H, W) float32 lightness, 0..100, to (H / 2, W / 2, 2) float32 chroma."""
+    """(H, W) float32 lightness, 0..100, to (H / 2, W / 2, 2) float32 chroma; long pages in windows."""
+    axis = 0 if lightness.shape[0] >= lightness.shape[1] else 1
+    length, parts = lightness.shape[axis], []
+    for start in range(0, length, WINDOW_PX):
+        stop = min(start + WINDOW_PX, length)
+        first, last = max(0, start - OVERLAP_PX), min(length, stop + OVERLAP_PX)
+        chroma = _run_window(np.ascontiguousarray(lightness.take(range(first, last), axis)), generator)
+        parts.append(chroma.take(range((start - first) // 2, (stop - first) // 2), axis))
+    return np.concatenate(parts, axis=axis)
+
+
+def _run_window(lightness: NDArray[np.float32], generator: Generator) -> NDArray[np.float32]:
     x = torch.from_numpy(lightness)[None, None] / 50 - 1
     # One thread: a view is short, and threads that wait for each other cost more on a busy processor than they save.
     with torch.inference_mode(), autocast(), limit_threads(1):

@@ -1,5 +1,6 @@
 """The cgan queue: train reference models, draft pages."""
 
+import json
 import time
 from functools import lru_cache
 
@@ -10,15 +11,14 @@ from common.imaging import decode_image, is_coloured
 from common.jobs.work import WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
 from common.names import PAGE_TASKS, TRAIN_TASK, Artifact, Stage
-from common.params import JobParams
 from storage import keys
 from workers.celery import app
-from workers.cgan.network import Generator
-from workers.cgan.paint import paint_page
+from workers.cgan import presets
+from workers.cgan.card import describe_model
 from workers.cgan.progress import TrainingProgress
-from workers.cgan.training import TrainingSettings, train_reference
 from workers.cgan.weights import load_model, save_model
 from workers.stage import (
+    JSON_TYPE,
     Heartbeat,
     Resources,
     StageRun,
@@ -29,7 +29,7 @@ from workers.stage import (
 )
 
 KEPT_MODELS = 2
-"""Generators that a process keeps loaded: the pages of one chapter, and of one beside it."""
+"""Models that a process keeps loaded: the pages of one chapter, and of one beside it."""
 
 
 @app.task(name=PAGE_TASKS[Stage.CGAN], bind=True)
@@ -51,7 +51,7 @@ def draft_page(run: StageRun) -> None:
     if run.params.skip_coloured and is_coloured(page_rgb):
         run.skip()
         return
-    result = paint_page(page_rgb, _load_generator(run.claim.model_key), run.params)
+    result = presets.paint(page_rgb, _load_model(run.claim.model_key), run.params)
     run.weights = f"reference model {run.claim.model_key}"
     run.write_picture(Artifact.DRAFT, result.draft_rgb)
     run.write_picture(Artifact.REGIONS, result.regions)
@@ -87,20 +87,20 @@ def _train(resources: Resources, key: str, job_id: str, attempt: int) -> None:
     report = _Reporter(resources.work, key, attempt)
     # The heartbeat covers what happens before the first epoch and after the last one.
     with Heartbeat(report.renew, resources.settings.heartbeat_s):
+        names = [ref["name"] for ref in references]
         try:
-            files = [
-                (f"reference {index} ({ref['name']})", store.get(ref["key"])) for index, ref in enumerate(references, 1)
-            ]
+            files = [store.get(ref["key"]) for ref in references]
         except NotFoundError:
             resources.work.training_inputs(job_id)  # raises CancelledError when the job was deleted under us
             raise
-        pictures = [decode_image(data, name, limits) for name, data in files]
-        generator = train_reference(pictures, _training_settings(params), report)
-        store.put(keys.model(key), save_model(generator), media_type="application/octet-stream")
-
-
-def _training_settings(params: JobParams) -> TrainingSettings:
-    return TrainingSettings(epochs=params.epochs, seed=params.seed)
+        pictures = [
+            decode_image(data, f"reference {index} ({name})", limits)
+            for index, (name, data) in enumerate(zip(names, files, strict=True), 1)
+        ]
+        model = presets.learn(pictures, names, params, report)
+        card = describe_model(model, params, [ref["sha256"] for ref in references], report.last)
+        store.put(keys.model_card(key), json.dumps(card, indent=1).encode(), media_type=JSON_TYPE)
+        store.put(keys.model(key), save_model(model), media_type="application/octet-stream")
 
 
 class _Reporter:
@@ -108,15 +108,15 @@ class _Reporter:
 
     def __init__(self, work: WorkStore, key: str, attempt: int) -> None:
         self._work, self._key, self._attempt = work, key, attempt
-        self._progress, self._losses = 0.0, {}  # type: float, dict[str, float]
+        self.last = TrainingProgress(0, 1, {}, 0.0)
 
     def __call__(self, progress: TrainingProgress) -> None:
-        self._progress, self._losses = progress.epoch / progress.epochs, progress.losses
+        self.last = progress
         if not self.renew():
             raise CancelledError("no job waits for this training any more")
 
     def renew(self) -> bool:
-        return self._work.renew_model(self._key, self._attempt, self._progress, self._losses)
+        return self._work.renew_model(self._key, self._attempt, self.last.epoch / self.last.epochs, self.last.losses)
 
 
 def _record_failure(resources: Resources, key: str, attempt: int, cause: NurieError, error: Exception) -> None:
@@ -128,5 +128,5 @@ def _record_failure(resources: Resources, key: str, attempt: int, cause: NurieEr
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def _load_generator(key: str) -> Generator:
+def _load_model(key: str) -> presets.Model:
     return load_model(get_resources().store.get(keys.model(key)))

@@ -1,51 +1,55 @@
 """Reference models as bytes: safetensors that say how to build what they fill. Never a pickle."""
 
 import json
-from typing import Any, Final
+from dataclasses import asdict
+from typing import Any, Final, TypeVar
 
 import safetensors
 import safetensors.torch
 import torch
+from torch import Tensor, nn
 
 from common.errors import ModelMissingError
 from common.names import TRAINING_VERSION
+from workers.cgan.model import ReferenceModel
 from workers.cgan.network import Generator, NetworkConfig
+from workers.cgan.original import network as original
+from workers.cgan.presets import Model
+from workers.cgan.reference import ReferenceColours
 
 FORMAT: Final = "nurie-cgan"
 METADATA_KEY: Final = "nurie"
+COLOURS_KEY: Final = "reference_colours"
 MAX_WIDTH: Final = 1024
 MAX_LEVELS: Final = 6
 MAX_WAVES: Final = 16
+DAMAGED: Final = "reference model: its weights are damaged"
+
+Network = TypeVar("Network", bound=nn.Module)
 
 
-def save_model(generator: Generator) -> bytes:
-    """Encode a generator with its configuration and the version of the training code."""
+def save_model(model: Model) -> bytes:
+    """Encode a model with its configuration, its preset and the version of the training code."""
+    generator = model.generator if isinstance(model, ReferenceModel) else model
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in generator.state_dict().items()}
-    about = {"format": FORMAT, "training_version": TRAINING_VERSION, "config": generator.config.to_dict()}
+    if isinstance(model, ReferenceModel):
+        tensors[COLOURS_KEY] = torch.from_numpy(model.colours.samples)
+    about = {
+        "format": FORMAT,
+        "training_version": TRAINING_VERSION,
+        "preset": "default" if isinstance(model, ReferenceModel) else "original",
+        "config": asdict(generator.config),
+    }
     # One entry: safetensors writes several in any order, and the same model must be the same bytes.
     return safetensors.torch.save(tensors, metadata={METADATA_KEY: json.dumps(about, sort_keys=True)})
 
 
-def load_model(data: bytes) -> Generator:
-    """Decode a generator, in eval mode.
+def load_model(data: bytes) -> Model:
+    """Decode a model, in eval mode.
 
     Raises:
         ModelMissingError: the bytes are damaged, or are no reference model of this version.
     """
-    config = _read_config(data)
-    try:
-        tensors = safetensors.torch.load(data)
-        generator = Generator(config)
-        generator.load_state_dict(tensors)
-    except (safetensors.SafetensorError, RuntimeError, ValueError, KeyError) as error:
-        raise ModelMissingError(f"reference model: its weights are damaged ({type(error).__name__})") from error
-    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
-        raise ModelMissingError("reference model: its weights are damaged (not all are finite numbers)")
-    return generator.to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-
-
-def _read_config(data: bytes) -> NetworkConfig:
-    """The configuration in a safetensors header: 8 bytes of its length, little-endian, then JSON."""
     metadata = _read_metadata(data)
     if metadata.get("format") != FORMAT:
         raise ModelMissingError("reference model: this file is none of ours")
@@ -53,19 +57,59 @@ def _read_config(data: bytes) -> NetworkConfig:
     if version != TRAINING_VERSION:
         raise ModelMissingError(f"reference model: made by training version {version}, not {TRAINING_VERSION}")
     try:
+        tensors = safetensors.torch.load(data)
+    except (safetensors.SafetensorError, ValueError) as error:
+        raise ModelMissingError(f"{DAMAGED} ({type(error).__name__})") from error
+    if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
+        raise ModelMissingError(f"{DAMAGED} (not all are finite numbers)")
+    if metadata.get("preset") == "original":
+        return _fill(original.Generator(_original_config(metadata)), tensors)
+    samples = tensors.pop(COLOURS_KEY, None)
+    if samples is None or samples.ndim != 2 or samples.shape[1] != 3 or not len(samples):
+        raise ModelMissingError(f"{DAMAGED} (the references' colours are missing)")
+    generator = _fill(Generator(_config(metadata)), tensors)
+    colours = ReferenceColours(samples.float().numpy())
+    return ReferenceModel(generator.to(memory_format=torch.channels_last), colours)  # type: ignore[call-overload]
+
+
+def _fill(network: Network, tensors: dict[str, Tensor]) -> Network:
+    try:
+        network.load_state_dict(tensors)
+    except (RuntimeError, KeyError) as error:
+        raise ModelMissingError(f"{DAMAGED} ({type(error).__name__})") from error
+    return network.eval()
+
+
+def _config(metadata: dict[str, Any]) -> NetworkConfig:
+    try:
         raw = metadata["config"]
-        widths = tuple(int(width) for width in raw["widths"])
-        config = NetworkConfig(widths, int(raw["waves"]), float(raw["chroma_scale"]))
+        config = NetworkConfig(tuple(map(int, raw["widths"])), int(raw["waves"]), float(raw["chroma_scale"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelMissingError("reference model: its configuration is damaged") from error
-    if not 1 <= len(config.widths) <= MAX_LEVELS or not all(1 <= width <= MAX_WIDTH for width in config.widths):
-        raise ModelMissingError("reference model: its configuration is damaged")
+    _check_widths(config.widths)
     if not 0 <= config.waves <= MAX_WAVES:
         raise ModelMissingError("reference model: its configuration is damaged")
     return config
 
 
+def _original_config(metadata: dict[str, Any]) -> original.OriginalConfig:
+    try:
+        first, second, third, fourth, fifth = map(int, metadata["config"]["widths"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelMissingError("reference model: its configuration is damaged") from error
+    config = original.OriginalConfig((first, second, third, fourth, fifth))
+    _check_widths(config.widths)
+    return config
+
+
+def _check_widths(widths: tuple[int, ...]) -> None:
+    """A header must not make us build a network that fills the memory."""
+    if not 1 <= len(widths) <= MAX_LEVELS or not all(1 <= width <= MAX_WIDTH for width in widths):
+        raise ModelMissingError("reference model: its configuration is damaged")
+
+
 def _read_metadata(data: bytes) -> dict[str, Any]:
+    """Ours in a safetensors header: 8 bytes of its length, little-endian, then JSON."""
     length = int.from_bytes(data[:8], "little")
     if len(data) < 8 or length > len(data) - 8:
         raise ModelMissingError("reference model: the file is truncated or no safetensors file")

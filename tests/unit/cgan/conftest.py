@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from workers.cgan.training import TrainingSettings, train_reference
+from workers.cgan.model import train_reference
+from workers.cgan.training import TrainingSettings
 
 ORANGE = (230, 140, 60)
 BLUE = (70, 90, 170)
@@ -30,8 +31,8 @@ def two_tone_page():
 
 
 @pytest.fixture(scope="session")
-def generator(two_tone_page):
-    return train_reference([two_tone_page], TrainingSettings(epochs=12, seed=1), lambda progress: None)
+def model(two_tone_page):
+    return train_reference([two_tone_page], TrainingSettings(epochs=30, seed=1), lambda progress: None)
 
 
 @pytest.fixture

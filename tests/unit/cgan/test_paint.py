@@ -2,13 +2,12 @@ import cv2
 import numpy as np
 import pytest
 
-from common.hints import Hints
 from common.lab import page_lightness, rgb_to_lab
 from common.params import JobParams
 from workers.cgan.bubbles import cover_letters, find_white
 from workers.cgan.hints import MAX_PAGE_HINTS, pick_hints
 from workers.cgan.paint import paint_page
-from workers.cgan.palette import colour_regions, pull_to_palette
+from workers.cgan.palette import colour_regions, find_palette, pull_to_palette
 
 PARAMS = JobParams()
 
@@ -48,9 +47,9 @@ def test_letters_in_a_bubble_are_covered_with_it():
     assert covered[100:135, 105:250].all()
 
 
-def test_white_stays_white_in_the_draft_and_the_rest_gets_colour(generator):
+def test_white_stays_white_in_the_draft_and_the_rest_gets_colour(model):
     page = draw_page_with_bubble()
-    result = paint_page(page, generator, PARAMS)
+    result = paint_page(page, model, PARAMS)
     assert np.array_equal(result.draft_rgb[4:14, 100:200], page[4:14, 100:200])
     assert np.array_equal(result.draft_rgb[80:95, 150:210], page[80:95, 150:210])
     assert np.hypot(*rgb_to_lab(result.draft_rgb[280:380, 100:260])[..., 1:].reshape(-1, 2).T).mean() > 5
@@ -59,28 +58,28 @@ def test_white_stays_white_in_the_draft_and_the_rest_gets_colour(generator):
     assert all(min(hint.rgb) >= 250 for hint in in_bubble)
 
 
-def test_the_draft_keeps_the_lightness_of_the_page(generator, two_tone_page, to_grey):
+def test_the_draft_keeps_the_lightness_of_the_page(model, two_tone_page, to_grey):
     page = to_grey(two_tone_page)
-    draft = paint_page(page, generator, PARAMS).draft_rgb
+    draft = paint_page(page, model, PARAMS).draft_rgb
     assert np.abs(page_lightness(draft) - page_lightness(page)).mean() < 1.0
 
 
-def test_the_draft_of_the_reference_itself_is_nearer_to_it_than_grey(generator, two_tone_page, to_grey):
-    draft = paint_page(to_grey(two_tone_page), generator, PARAMS).draft_rgb
+def test_the_draft_of_the_reference_itself_is_nearer_to_it_than_grey(model, two_tone_page, to_grey):
+    draft = paint_page(to_grey(two_tone_page), model, PARAMS).draft_rgb
     truth = rgb_to_lab(two_tone_page)[..., 1:]
     error = np.linalg.norm(rgb_to_lab(draft)[..., 1:] - truth, axis=2).mean()
     assert error < 0.6 * np.linalg.norm(truth, axis=2).mean()
 
 
-def test_a_page_is_painted_the_same_twice(generator):
-    one, two = (paint_page(draw_page_with_bubble(), generator, PARAMS) for _ in range(2))
+def test_a_page_is_painted_the_same_twice(model):
+    one, two = (paint_page(draw_page_with_bubble(), model, PARAMS) for _ in range(2))
     assert np.array_equal(one.draft_rgb, two.draft_rgb)
     assert np.array_equal(one.regions, two.regions)
     assert one.hints == two.hints
 
 
-def test_hints_lie_inside_their_regions_and_never_on_ink(generator):
-    result = paint_page(draw_page_with_bubble(), generator, PARAMS)
+def test_hints_lie_inside_their_regions_and_never_on_ink(model):
+    result = paint_page(draw_page_with_bubble(), model, PARAMS)
     height, width = result.regions.shape
     assert result.hints.size == (width, height)
     assert result.hints.hints
@@ -104,57 +103,128 @@ def grey_lab(shape):
     return np.dstack([np.full(shape, 60.0), np.zeros(shape), np.zeros(shape)]).astype(np.float32)
 
 
+def pick(lab, regions, min_region_px, confidence=None):
+    confidence = np.ones(int(regions.max()) + 1, dtype=np.float32) if confidence is None else confidence
+    return pick_hints(lab, regions, confidence, regions.shape[::-1], min_region_px).hints
+
+
 def test_hints_are_at_most_400_and_the_largest_regions_come_first():
     regions = checker(20, 40)
     regions[:201, :201] = 1
-    hints = pick_hints(grey_lab(regions.shape), regions, regions.shape[::-1], 200).hints
+    hints = pick(grey_lab(regions.shape), regions, 200)
     assert len(hints) == MAX_PAGE_HINTS
     assert hints[0].region == 1
 
 
+def test_of_two_regions_alike_the_surer_comes_first():
+    regions = checker(20, 2)
+    hints = pick(grey_lab(regions.shape), regions, 1, np.array([1, 0.2, 0.9, 0.5, 0.1], dtype=np.float32))
+    assert [hint.region for hint in hints] == [2, 3, 1, 4]
+    assert hints[0].confidence == pytest.approx(0.9)
+
+
 def test_regions_below_the_limit_get_no_hint():
     regions = checker(20, 4)
-    assert len(pick_hints(grey_lab(regions.shape), regions, (80, 80), 361).hints) == 16
-    assert not pick_hints(grey_lab(regions.shape), regions, (80, 80), 362).hints
+    assert len(pick(grey_lab(regions.shape), regions, 361)) == 16
+    assert not pick(grey_lab(regions.shape), regions, 362)
 
 
-def test_a_large_region_gets_hints_all_over_with_the_colours_found_there():
-    regions = np.ones((300, 300), dtype=np.uint16)
-    lab = grey_lab(regions.shape)
-    lab[:, :150, 1], lab[:, 150:, 1] = -30, 30
-    hints = pick_hints(lab, regions, (300, 300), 200).hints
-    assert len(hints) > 50
-    for hint in hints:
-        if abs(hint.x - 0.5) > 0.1:
-            assert (hint.rgb[0] > hint.rgb[1]) == (hint.x > 0.5)
+def test_a_region_gets_one_hint_at_the_point_deepest_inside_it():
+    regions = np.zeros((100, 200), dtype=np.uint16)
+    regions[40:60, 10:190] = 1  # a handle
+    regions[20:80, 130:190] = 1  # and a head, whose middle is deepest
+    (hint,) = pick(grey_lab(regions.shape), regions, 200)
+    assert abs(hint.x * 200 - 160) < 3
+    assert abs(hint.y * 100 - 50) < 3
 
 
-def test_a_region_gets_its_mean_chroma_times_the_saturation_and_loses_part_of_its_noise():
-    rng = np.random.default_rng(0)
+def test_black_and_white_are_colours_of_hints():
     regions = checker(40, 2)
-    chroma = rng.normal(20, 5, (80, 80, 2)).astype(np.float32)
+    lab = grey_lab(regions.shape)
+    lab[regions == 1, 0], lab[regions == 2, 0] = 0, 100
+    colours = {hint.region: hint.rgb for hint in pick(lab, regions, 200)}
+    assert colours[1] == (0, 0, 0)
+    assert colours[2] == (255, 255, 255)
+
+
+def test_the_limit_of_a_region_grows_with_the_page(model):
+    page = draw_page_with_bubble()
+    double = cv2.resize(page, None, fx=2, fy=2, interpolation=cv2.INTER_NEAREST)
+    count, of_double = (len(paint_page(each, model, PARAMS).hints.hints) for each in (page, double))
+    assert abs(count - of_double) <= 2
+
+
+SURE = np.ones((80, 80), dtype=np.float32)
+NO_PALETTE = np.array([[50, 120, 120]], dtype=np.float32)
+
+
+def even_out(chroma, confidence, saturation):
     light = np.full((80, 80), 60, dtype=np.float32)
-    low = colour_regions(chroma, light, regions, 1.0, 12)[regions == 1]
-    high = colour_regions(chroma, light, regions, 2.0, 12)[regions == 1]
+    regions = checker(40, 2)
+    return colour_regions(chroma, confidence, light, regions, saturation=saturation, palette_lab=NO_PALETTE)[0], regions
+
+
+def test_a_region_gets_its_median_chroma_times_the_saturation_and_loses_part_of_its_noise():
+    chroma = np.random.default_rng(0).normal(20, 5, (80, 80, 2)).astype(np.float32)
+    low, regions = even_out(chroma, SURE, 1.0)
+    high, _ = even_out(chroma, SURE, 2.0)
+    low, high = low[regions == 1], high[regions == 1]
     assert np.allclose(high.mean(axis=0), 2 * low.mean(axis=0), rtol=0.05)
     assert low.std() < 0.9 * chroma.std() * low.mean() / chroma.mean()
 
 
+def test_what_is_unsure_or_a_minority_does_not_move_a_regions_colour():
+    chroma = np.full((80, 80, 2), 30, dtype=np.float32)
+    chroma[1:16, 1:40] = -60  # two fifths of the first region
+    minority, _ = even_out(chroma, SURE, 1.2)
+    assert (minority[30, 20] > 20).all()
+    chroma[1:31, 1:40] = -60  # most of it, but unsure
+    confidence = SURE.copy()
+    confidence[1:31, 1:40] = 0.0
+    unsure, _ = even_out(chroma, confidence, 1.2)
+    assert (unsure[35, 20] > 20).all()
+
+
+def test_the_palette_is_made_of_the_main_colours_the_most_frequent_first():
+    samples = np.repeat(np.array([[50, 40, 0], [80, 0, 60], [30, -30, -30]], dtype=np.float32), (500, 300, 200), axis=0)
+    palette = find_palette(samples + np.random.default_rng(0).normal(0, 1, samples.shape).astype(np.float32), 3)
+    assert np.abs(palette - [[50, 40, 0], [80, 0, 60], [30, -30, -30]]).max() < 2
+    assert len(find_palette(samples[:2], 12)) <= 2
+
+
 def test_the_palette_pulls_near_colours_and_leaves_far_ones():
-    colours = np.array([[50, 20, 20], [50, 22, 20], [50, -40, 0], [50, 60, 60]], dtype=np.float32)
-    pulled = pull_to_palette(colours, np.array([100, 100, 100, 1]), 2)
-    assert abs(pulled[0, 1] - pulled[1, 1]) < 1.5
-    assert np.allclose(pulled[3], colours[3], atol=0.5)
+    palette = np.array([[50, 20, 20], [50, -40, 0]], dtype=np.float32)
+    pulled = pull_to_palette(np.array([[50, 24, 20], [50, 60, 60]], dtype=np.float32), palette)
+    assert abs(pulled[0, 1] - 20) < 3
+    assert np.allclose(pulled[1], [50, 60, 60], atol=0.5)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (1, 5000), (5000, 1), (40, 700)])
 @pytest.mark.parametrize("grey", [0, 128, 255])
-def test_blank_pages_of_any_size_are_painted(generator, size, grey):
+def test_a_blank_page_of_any_size_stays_as_it_is_and_gets_no_hints(model, size, grey):
     page = np.full((*size, 3), grey, dtype=np.uint8)
-    result = paint_page(page, generator, PARAMS)
+    result = paint_page(page, model, PARAMS)
+    assert np.array_equal(result.draft_rgb, page)
+    assert result.regions.shape == size
+    assert result.hints.hints == ()
+
+
+def test_a_scanned_blank_page_is_blank_for_all_its_noise(model):
+    noise = np.random.default_rng(0).normal(250, 1.5, (300, 200)).clip(0, 255).astype(np.uint8)
+    assert paint_page(np.repeat(noise[..., None], 3, axis=2), model, PARAMS).hints.hints == ()
+
+
+@pytest.mark.parametrize("size", [(1, 5000), (5000, 1), (8, 8), (40, 3000), (3000, 40)])
+def test_pages_of_odd_sizes_are_painted(model, size):
+    page = np.repeat((np.indices(size).sum(axis=0) // 7 % 2 * 255).astype(np.uint8)[..., None], 3, axis=2)
+    result = paint_page(page, model, PARAMS)
     assert result.draft_rgb.shape == page.shape
     assert result.regions.shape == size
-    assert isinstance(result.hints, Hints)
-    if grey != 128:
-        assert np.array_equal(result.draft_rgb, page)
-        assert all(set(hint.rgb) <= {grey} for hint in result.hints.hints)
+
+
+def test_a_strip_is_painted_like_the_pages_that_it_is_made_of(model, two_tone_page, to_grey):
+    page = to_grey(two_tone_page)
+    strip = paint_page(np.concatenate([page] * 20), model, PARAMS).draft_rgb
+    alone = paint_page(page, model, PARAMS).draft_rgb
+    middle = strip[10 * len(page) : 11 * len(page)]
+    assert np.abs(rgb_to_lab(middle)[..., 1:] - rgb_to_lab(alone)[..., 1:]).mean() < 4

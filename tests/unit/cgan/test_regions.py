@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from workers.cgan.lines import find_lines
-from workers.cgan.regions import segment_regions
+from workers.cgan.regions import fill_by_ball, find_borders, find_cores, grow_cores, roll_ball, segment_regions
 from workers.cgan.screentone import smooth_screentone
 
 RADII = (15, 10, 9, 8, 7, 6, 5, 4)
@@ -51,6 +51,19 @@ def test_a_small_region_joins_the_neighbour_that_it_touches_most():
     assert segment_regions(lines, (4,)).max() == 1
 
 
+def test_a_small_region_between_two_joins_the_one_with_the_longer_border():
+    lines = np.ones((60, 90), dtype=bool)
+    lines[5:55, 5:40] = False
+    lines[5:55, 44:85] = False
+    lines[20:26, 40:43] = False  # a passage through the wall, wide open to the left and 2 px to the right
+    lines[20:22, 43] = False
+    for page in (lines, lines[:, ::-1]):
+        regions = segment_regions(page, (5, 5))
+        wide = 10 if page is lines else 79
+        assert regions.max() == 2
+        assert regions[22, 41 if page is lines else 48] == regions[22, wide]
+
+
 def test_a_speck_among_lines_becomes_line():
     lines = np.ones((40, 40), dtype=bool)
     lines[20, 20] = False
@@ -71,6 +84,67 @@ def test_more_regions_than_ids_keep_the_largest():
     regions = segment_regions(lines, (15,))
     assert regions.max() == 65535
     assert regions[10, 10] > 0
+
+
+def test_the_first_ball_keeps_its_largest_fill_and_later_ones_those_of_mean_size():
+    sizes = iter(([30, 40, 20], [10, 50, 30, 60]))
+
+    def roll(free, radius):
+        fills = np.zeros(free.shape, dtype=np.int32)
+        at = np.flatnonzero(free)
+        wanted = next(sizes)
+        fills.ravel()[at[: sum(wanted)]] = np.repeat(np.arange(1, len(wanted) + 1), wanted)
+        return fills
+
+    labels = fill_by_ball(np.ones((1, 300), dtype=bool), (9, 5), roll)[0]
+    # 30 px left alone, 40 filled; then, on what is left, 10 px left alone, 50 filled, 30 left alone, 60 filled.
+    assert [np.flatnonzero(labels == number).tolist() for number in (1, 2, 3)] == [
+        [*range(30, 70)],
+        [*range(10, 30), *range(70, 100)],
+        [*range(130, 190)],
+    ]
+    # The rest is flooded, from left to right.
+    assert np.unique(labels).tolist() == [1, 2, 3, 4, 5, 6]
+    assert (labels[0], labels[100], labels[299]) == (4, 5, 6)
+
+
+def test_the_centres_of_the_ball_are_where_it_touches_no_line_and_the_edge_is_no_line():
+    free = np.ones((9, 30), dtype=np.uint8)
+    free[:, 15] = 0
+    cores = find_cores(free, 3)
+    assert (cores[:, :12] == 1).all()
+    assert not cores[:, 12:19].any()
+    assert (cores[:, 19:] == 2).all()
+    assert np.array_equal(roll_ball(free, 3) > 0, free > 0)
+
+
+def test_more_fills_than_16_bits_hold_keep_their_labels():
+    cores = np.zeros((400, 700), dtype=np.int32)
+    cores[1::2, 1::2] = np.arange(1, 70_001).reshape(200, 350)
+    grown = grow_cores(cores, 1)
+    assert grown.max() == 70_000
+    assert grown[1, 0] == 1
+    assert grown[398, 699] == 70_000
+    assert grown[1, 2] == 2
+
+
+def test_borders_are_counted_both_ways_and_lines_touch_nothing():
+    labels = np.array([[1, 1, 2, 2], [1, 1, 2, 0], [3, 3, 0, 4]], dtype=np.int32)
+    borders = find_borders(labels)
+    found = set(zip(*(column.tolist() for column in borders), strict=True))
+    assert found == {(1, 2, 2), (2, 1, 2), (1, 3, 2), (3, 1, 2)}
+
+
+def test_small_regions_in_a_row_all_join_the_large_one():
+    # Round by round: each of them first joins a neighbour that is small itself.
+    lines = np.zeros((60, 140), dtype=bool)
+    lines[10:, :] = True
+    lines[10:14, 100:104] = False
+    lines[12, 104:130] = False
+    lines[12:40, 129] = False
+    regions = segment_regions(lines, (4, 1))
+    assert regions.max() == 1
+    assert (regions[~lines] == 1).all()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (8, 8), (1, 5000), (5000, 1)])

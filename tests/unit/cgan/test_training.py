@@ -7,8 +7,12 @@ import torch
 from common.errors import BadImageError, CancelledError, ModelMissingError, TrainingFailedError
 from common.lab import page_lightness, rgb_to_lab
 from workers.cgan import training
-from workers.cgan.reading import guide_chroma, predict_chroma
-from workers.cgan.training import TrainingSettings, train_reference
+from workers.cgan.crops import Crops, CropSampler
+from workers.cgan.model import train_reference
+from workers.cgan.original import network as original
+from workers.cgan.reading import guide_chroma, read_page
+from workers.cgan.reference import grey_lightness
+from workers.cgan.training import TrainingSettings
 from workers.cgan.weights import load_model, save_model
 
 
@@ -16,9 +20,9 @@ def ignore_progress(progress):
     pass
 
 
-def test_a_taught_generator_halves_the_chroma_error_of_grey(two_tone_page, generator, to_grey):
+def test_a_taught_generator_halves_the_chroma_error_of_grey(two_tone_page, model, to_grey):
     lightness = page_lightness(to_grey(two_tone_page))
-    predicted = guide_chroma(predict_chroma(lightness, generator), lightness)
+    predicted = guide_chroma(read_page(lightness, model.generator, model.colours).chroma, lightness)
     truth = rgb_to_lab(two_tone_page)[..., 1:]
     error = np.linalg.norm(predicted - truth, axis=2).mean()
     grey_error = np.linalg.norm(truth, axis=2).mean()
@@ -66,9 +70,10 @@ def test_a_loss_that_is_not_a_number_fails_the_training(two_tone_page, monkeypat
     monkeypatch.setattr(
         training.CropSampler,
         "draw_batch",
-        lambda self, count: (
+        lambda self, count: Crops(
             np.full((count, 1, 128, 128), np.nan, np.float32),
             np.zeros((count, 2, 64, 64), np.float32),
+            np.ones((count, 1, 64, 64), np.float32),
         ),
     )
     with pytest.raises(TrainingFailedError, match="nan"):
@@ -93,11 +98,22 @@ def test_references_of_odd_sizes_can_be_learned_from():
     train_reference([strip, dot], TrainingSettings(1, 0), ignore_progress)
 
 
-def test_a_saved_model_predicts_the_same_when_loaded(generator):
+def test_a_saved_model_predicts_the_same_when_loaded(model):
     lightness = np.tile(np.linspace(0, 100, 96, dtype=np.float32), (96, 1))
+    loaded = load_model(save_model(model))
+    assert not loaded.generator.training
+    one, other = (read_page(lightness, each.generator, each.colours) for each in (model, loaded))
+    assert np.array_equal(one.chroma, other.chroma)
+    assert np.array_equal(one.confidence, other.confidence)
+
+
+def test_a_saved_original_is_loaded_as_what_it_is():
+    generator = original.Generator(original.OriginalConfig((2, 2, 2, 2, 2))).eval()
     loaded = load_model(save_model(generator))
+    grey = torch.rand(1, 1, 128, 128)
+    assert isinstance(loaded, original.Generator)
     assert not loaded.training
-    assert np.array_equal(predict_chroma(lightness, generator), predict_chroma(lightness, loaded))
+    assert torch.equal(loaded(grey), generator(grey))
 
 
 @pytest.mark.parametrize(
@@ -113,9 +129,9 @@ def test_a_saved_model_predicts_the_same_when_loaded(generator):
     ],
     ids=["empty", "too short", "half", "shifted", "foreign", "no config", "not a number"],
 )
-def test_a_damaged_or_foreign_model_is_refused(generator, damage):
+def test_a_damaged_or_foreign_model_is_refused(model, damage):
     with pytest.raises(ModelMissingError):
-        load_model(damage(save_model(generator)))
+        load_model(damage(save_model(model)))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 11, 500])
@@ -124,3 +140,47 @@ def test_the_learning_rate_rises_and_falls_for_any_length(steps):
     assert all(0 < share <= 1 for share in shares)
     assert max(shares) == 1
     assert steps < 10 or shares[-1] < 0.2
+
+
+def test_lightness_is_taught_as_a_grey_page_shows_it():
+    blue = np.full((300, 300, 3), (0, 0, 255), dtype=np.uint8)
+    blue[:150] = (255, 255, 0)
+    crops = CropSampler([blue], 0).held_out
+    shown = grey_lightness(blue)
+    assert np.abs(crops.lightness.max() - shown.max()) < 1
+    assert np.abs(crops.lightness.min() - shown.min()) < 1
+
+
+def test_held_out_cells_weigh_nothing_in_training_and_alone_in_judging(two_tone_page):
+    sampler = CropSampler([two_tone_page], 0)
+    drawn, held_out = sampler.draw_batch(64), sampler.held_out
+    assert 0.9 < drawn.weight.mean() < 1
+    assert drawn.weight.min() == 0
+    assert 0 < held_out.weight.mean() < 0.3
+    assert (held_out.weight.reshape(len(held_out.weight), -1).max(axis=1) == 1).all()
+
+
+def test_a_training_that_gets_no_better_ends_early(two_tone_page, monkeypatch):
+    monkeypatch.setattr(training, "MIN_PATIENCE_STEPS", 4)
+    monkeypatch.setattr(training, "PATIENCE", 0.01)
+    monkeypatch.setattr(training, "LEARNING_RATE", 0.0)
+    monkeypatch.setattr(training, "MUON_LEARNING_RATE", 0.0)
+    seen = []
+    train_reference([two_tone_page], TrainingSettings(200, 0), seen.append)
+    assert seen[-2].epoch < 60
+
+
+def test_muon_steps_the_weights_themselves():
+    generator = training.Generator().to(memory_format=torch.channels_last)
+    pairs = training._view_as_matrices(generator)
+    assert len(pairs) > 10
+    for weight, matrix in pairs:
+        assert matrix.data_ptr() == weight.data_ptr()
+        matrix.data.fill_(0.5)
+        assert (weight == 0.5).all()
+
+
+def test_several_references_are_all_learned_from(two_tone_page):
+    other = two_tone_page[..., ::-1].copy()
+    alone, both = CropSampler([two_tone_page], 0).draw_batch(64), CropSampler([two_tone_page, other], 0).draw_batch(64)
+    assert alone.chroma.mean(axis=(0, 2, 3)) != pytest.approx(both.chroma.mean(axis=(0, 2, 3)), abs=1)

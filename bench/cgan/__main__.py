@@ -1,0 +1,39 @@
+"""`make bench-cgan`: the cGAN room beside its bars: speed, memory, quality. Figures and sheets go to out/bench-cgan."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from bench.cgan.quality import measure_real, measure_sample
+from bench.cgan.sheets import draw_sheets
+from bench.cgan.speed import measure_memory, measure_painting, measure_regions, measure_training
+from bench.figures import report
+
+ROOT = Path(__file__).parents[2]
+SAMPLE = ROOT / "samples" / "chapter"
+OUT = ROOT / "out" / "bench-cgan"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench.cgan", description=__doc__)
+    parser.add_argument("--pages", type=Path, help="folder of the Pepper&Carrot pages e02p01 … e03p08, at any depth")
+    parser.add_argument("--original", action="store_true", help="train the original whole too, for the contact sheets")
+    arguments = parser.parse_args()
+    OUT.mkdir(parents=True, exist_ok=True)
+    training, model = measure_training(SAMPLE / "reference.png")
+    figures = [*training, *measure_regions(SAMPLE / "manga" / "002.png")]
+    figures += measure_painting(SAMPLE / "manga" / "002.png", model)
+    figures += measure_memory(SAMPLE / "manga" / "002.png", model, OUT)
+    figures += measure_sample(SAMPLE, model)
+    real = {}
+    if arguments.pages:
+        more, real = measure_real(arguments.pages)
+        figures += more
+    else:
+        print("skipped: the six real pairs, for want of --pages")
+    draw_sheets(SAMPLE, model, real, OUT, with_original=arguments.original)
+    return report(figures, OUT / "bench-cgan.json")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

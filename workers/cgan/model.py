@@ -1,0 +1,33 @@
+"""A reference model: the trained generator, with what the references show without it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from workers.cgan.network import Generator
+from workers.cgan.progress import OnProgress
+from workers.cgan.reference import ReferenceColours, sample_colours
+from workers.cgan.training import TrainingSettings, train_generator
+
+
+@dataclass(frozen=True)
+class ReferenceModel:
+    """What the preset `default` learns from references.
+
+    Attributes:
+        generator: in eval mode.
+        colours: pixels of the references, for palette and usual colours.
+    """
+
+    generator: Generator
+    colours: ReferenceColours
+
+
+def train_reference(
+    references: Sequence[NDArray[np.uint8]], settings: TrainingSettings, on_progress: OnProgress
+) -> ReferenceModel:
+    """Learn from coloured references; arguments and errors as `train_generator`."""
+    generator = train_generator(references, settings, on_progress)
+    return ReferenceModel(generator, sample_colours(references, settings.seed))
