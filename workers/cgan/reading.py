@@ -18,8 +18,7 @@ WINDOW_PX: Final = 1024
 OVERLAP_PX: Final = 128
 """A long page is read in windows of this length, each with such a margin that is thrown away: more than the network
 sees around a pixel."""
-MAX_LONG_SHARE: Final = 64
-"""A page is read undistorted up to this ratio of its sides; what is thinner is no page."""
+MAX_ENLARGEMENT: Final = 2.0
 DOUBT: Final = 2.0
 """How strongly disagreement between views mutes: confidence is |mean|² / (|mean|² + DOUBT · variance)."""
 USUAL: Final = 0.5
@@ -106,12 +105,9 @@ def guide_chroma(chroma: NDArray[np.float32], lightness: NDArray[np.float32]) ->
 def fit_lightness(lightness: NDArray[np.float32], short_px: int, multiple_px: int) -> NDArray[np.float32]:
     """Resize (H, W) float32 so that the short side is about `short_px` and both are multiples of `multiple_px`."""
     height, width = lightness.shape
-    scale = short_px / min(height, width)
-    # A page of a few pixels' width must not grow to one of a thousand times its length.
-    longest = max(short_px, min(max(height, width) * scale, MAX_LONG_SHARE * short_px, max(height, width) * 8))
-    sides = [
-        max(multiple_px, round(min(side * scale, longest) / multiple_px) * multiple_px) for side in (width, height)
-    ]
+    # A page of a few pixels' width shows nothing more when it is enlarged further, and a thin strip would grow huge.
+    scale = min(short_px / min(height, width), MAX_ENLARGEMENT)
+    sides = [max(multiple_px, round(side * scale / multiple_px) * multiple_px) for side in (width, height)]
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(lightness, (sides[0], sides[1]), interpolation=interpolation), dtype=np.float32)
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from workers.cgan import crops, training
 from workers.cgan.model import train_reference
 from workers.cgan.training import TrainingSettings
 
@@ -19,6 +20,15 @@ def one_thread():
     cv2.setNumThreads(1)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def small_batches():
+    # Two flat colours are learned from a few crops as well.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training, "BATCH", 4)
+        patch.setattr(crops, "HELD_OUT_CROPS", 4)
+        yield
+
+
 @pytest.fixture(scope="session")
 def two_tone_page():
     """(160, 160, 3) uint8: light orange and dark blue shapes on white, with black outlines."""
@@ -31,7 +41,7 @@ def two_tone_page():
 
 
 @pytest.fixture(scope="session")
-def model(two_tone_page):
+def model(two_tone_page, small_batches):
     return train_reference([two_tone_page], TrainingSettings(epochs=30, seed=1), lambda progress: None)
 
 

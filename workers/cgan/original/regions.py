@@ -28,7 +28,8 @@ OUTLINE_TOLERANCE: Final = 0.02
 """How far the approximated outline may leave the true one, as a share of its length."""
 SPECK_PX: Final = 5
 MAX_ROUNDS: Final = 16
-"""Of fills made at once. Drawn pages need up to 12 at 0.8 megapixels, where 3 already give all but 0.01 %."""
+"""Of fills made at once. Painted pages of 0.8 and 3.3 megapixels took at most 12, and with 3 they would agree to an
+adjusted Rand index of 0.999."""
 
 
 def segment_original(line_mask: NDArray[np.bool_], radii: Sequence[int]) -> NDArray[np.uint16]:
@@ -42,7 +43,8 @@ def segment_original(line_mask: NDArray[np.bool_], radii: Sequence[int]) -> NDAr
         (H, W) uint16: 0 = line, 1... = regions without holes in the numbering.
 
     Source: Zhang et al. 2009, "Vectorizing Cartoon Animations" (IEEE TVCG 15(4)), section 3.1, with the original
-    pipeline's rule of merging. The result is the original's to the pixel; the way there is ours.
+    pipeline's rule of merging. The result is the original's to the pixel wherever `MAX_ROUNDS` suffices; the
+    way there is ours.
     """
     return merge_regions(fill_by_ball(~line_mask, radii, roll_ball_in_turn))
 
