@@ -33,7 +33,8 @@ def test_hints_are_read_from_json_and_from_what_was_parsed_of_it(value: bytes | 
 
 def test_hints_that_are_written_are_read_back() -> None:
     hints = Hints(
-        size=(1, 2), hints=(Hint(x=0, y=1, rgb=(0, 1, 2), region=7, source="cgan"), Hint(x=1, y=0, rgb=(3, 4, 5)))
+        size=(1, 2),
+        hints=(Hint(x=0, y=1, rgb=(0, 1, 2), region=7, source="cgan", confidence=0.5), Hint(x=1, y=0, rgb=(3, 4, 5))),
     )
     assert parse_hints(hints.to_json(), NAME) == hints
     assert json.loads(hints.to_json())["hints"][0] == {
@@ -42,6 +43,7 @@ def test_hints_that_are_written_are_read_back() -> None:
         "rgb": [0, 1, 2],
         "region": 7,
         "source": "cgan",
+        "confidence": 0.5,
     }
 
 
