@@ -1,6 +1,5 @@
 """How long the room takes, how that grows with the page, and how much memory it needs."""
 
-import os
 import subprocess
 import sys
 import time
@@ -113,12 +112,9 @@ def measure_memory(page: Path, model: ReferenceModel, out: Path) -> list[Figure]
 
 
 def _peak_gib(arguments: list[str]) -> float:
-    with subprocess.Popen([sys.executable, "-m", "bench.cgan.one_page", *arguments]) as process:
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        sys.exit(f"bench.cgan.one_page {arguments} ended with {process.returncode}")
-    return usage.ru_maxrss / 1024**2
+    command = [sys.executable, "-m", "bench.cgan.one_page", *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    return int(done.stdout) / 1024**2
 
 
 def least_s(work: Callable[[], object]) -> float:

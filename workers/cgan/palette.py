@@ -13,7 +13,7 @@ PALETTE_NEAR: Final = 8.0
 """Lab units within which a palette colour pulls: two true colours further apart are not one."""
 DETAIL: Final = 0.25
 """Share of the network's shading of chroma kept inside a region; 0 paints every region in one colour."""
-MUTED: Final = 0.6
+MUTED: Final = 0.57
 """Factor on chroma: on pages that it was not taught on the network is surer than it is right. On pairs of like pages
 0.85 would be as good as 0.65, on unlike ones it is worse than grey."""
 INK_LIGHTNESS: Final = 12.0
