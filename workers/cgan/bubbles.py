@@ -13,6 +13,9 @@ BORDER_CONTACT: Final = 0.04
 """A gutter runs along the page's edge for at least this share of its outline."""
 TEXT_GLYPHS: Final = 5
 """So many letter-sized dark shapes inside make a bubble; a white face has fewer: eyes, brows, nose, mouth."""
+CAPTION_GLYPHS: Final = 2
+CAPTION_FILL: Final = 0.95
+"""A narrator's box fills so much of its bounding box, as no face does: two words of touching letters are enough."""
 GLYPH_SIDE_SHARES: Final = (1 / 400, 1 / 18)
 MIN_SOLIDITY: Final = 0.6
 PALE_CHROMA: Final = 9.0
@@ -88,4 +91,5 @@ def _holds_text(component: NDArray[np.bool_], page_short_px: int) -> bool:
     low, high = (share * page_short_px for share in GLYPH_SIDE_SHARES)
     glyphs = int(((height >= low) & (height <= high) & (stats[1:, cv2.CC_STAT_WIDTH] <= 2 * high)).sum())
     ink = float(holes.sum()) / max(1.0, float(filled.sum()))
-    return glyphs >= TEXT_GLYPHS and 0.01 <= ink <= 0.5
+    needed = CAPTION_GLYPHS if filled.sum() >= CAPTION_FILL * filled.size else TEXT_GLYPHS
+    return glyphs >= needed and 0.01 <= ink <= 0.5

@@ -33,5 +33,6 @@ def describe_model(
     }
     if isinstance(model, ReferenceModel):
         palette = find_palette(model.colours.samples, params.palette_size)
+        card["shading"] = round(model.shading, 3)
         card["palette_lab"] = [[round(float(value), 1) for value in colour] for colour in palette]
     return card

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from workers.cgan.network import Generator
 from workers.cgan.progress import OnProgress
 from workers.cgan.reference import ReferenceColours, sample_colours
+from workers.cgan.shading import measure_shading
 from workers.cgan.training import TrainingSettings, train_generator
 
 
@@ -19,10 +20,12 @@ class ReferenceModel:
     Attributes:
         generator: in eval mode.
         colours: pixels of the references, for palette and usual colours.
+        shading: how much their colours vary inside regions, from `measure_shading`.
     """
 
     generator: Generator
     colours: ReferenceColours
+    shading: float
 
 
 def train_reference(
@@ -30,4 +33,4 @@ def train_reference(
 ) -> ReferenceModel:
     """Learn from coloured references; arguments and errors as `train_generator`."""
     generator = train_generator(references, settings, on_progress)
-    return ReferenceModel(generator, sample_colours(references, settings.seed))
+    return ReferenceModel(generator, sample_colours(references, settings.seed), measure_shading(references))

@@ -14,15 +14,13 @@ from workers.cgan.hints import pick_hints
 from workers.cgan.lines import find_lines
 from workers.cgan.model import ReferenceModel
 from workers.cgan.palette import colour_regions, fade_in_ink, find_palette
-from workers.cgan.reading import guide_chroma, read_page
+from workers.cgan.reading import read_page
 from workers.cgan.regions import segment_regions
 from workers.cgan.result import CganResult
 from workers.cgan.screentone import smooth_screentone
+from workers.cgan.shading import find_trust
+from workers.cgan.working_size import WORK_SHORT_PX, shrink_page
 
-WORK_SHORT_PX: Final = 768
-"""Larger pages are segmented at this short side; radii and areas of the parameters count in its pixels."""
-WORK_PIXELS: Final = 8_000_000
-"""Bounds the memory of long strips, whose short side is made smaller still."""
 BAND_PIXELS: Final = 1_000_000
 BLANK_RANGE: Final = 6
 """A page whose softened grey spans no more levels (of 255) than this is blank: paper, or ink all over."""
@@ -47,20 +45,21 @@ def paint_page(page_rgb: NDArray[np.uint8], model: ReferenceModel, params: JobPa
             np.ones((height, width), dtype=np.uint16),
             Hints(size=(width, height), hints=()),
         )
-    grey = smooth_screentone(_shrink(page_grey))
+    grey = smooth_screentone(shrink_page(page_grey))
     light = page_lightness(np.repeat(grey[..., None], 3, axis=2))
     reading = read_page(light, model.generator, model.colours)
-    predicted = guide_chroma(reading.chroma, light)
-    confidence = cv2.resize(reading.confidence, light.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    predicted, confidence = (
+        np.asarray(cv2.resize(plane, light.shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
+        for plane in (reading.chroma, reading.confidence)
+    )
 
     white = find_white(grey, predicted)
     covered = cover_letters(white)
     predicted[covered], confidence[covered] = 0, 1
     regions = segment_regions(find_lines(grey) & ~white, params.trapped_ball_radii, fixed=white)
     palette_lab = find_palette(model.colours.samples, params.palette_size)
-    chroma, sure = colour_regions(
-        predicted, confidence, light, regions, saturation=params.saturation, palette_lab=palette_lab
-    )
+    factor = params.saturation * find_trust(model.shading)
+    chroma, sure = colour_regions(predicted, confidence, light, regions, factor=factor, palette_lab=palette_lab)
     chroma[covered] = 0
     chroma = fade_in_ink(chroma, light)
 
@@ -73,16 +72,6 @@ def paint_page(page_rgb: NDArray[np.uint8], model: ReferenceModel, params: JobPa
 def _is_blank(grey: NDArray[np.uint8]) -> bool:
     soft = cv2.blur(grey, (3, 3))
     return int(soft.max()) - int(soft.min()) <= BLANK_RANGE
-
-
-def _shrink(grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """(H, W) uint8 at the working size; a smaller page stays as it is."""
-    height, width = grey.shape
-    scale = min(1.0, WORK_SHORT_PX / min(height, width), (WORK_PIXELS / (height * width)) ** 0.5)
-    if scale == 1.0:
-        return grey
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8).reshape(size[::-1])
 
 
 def _lay_over(page_rgb: NDArray[np.uint8], chroma: NDArray[np.float32]) -> NDArray[np.uint8]:

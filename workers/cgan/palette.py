@@ -13,9 +13,6 @@ PALETTE_NEAR: Final = 8.0
 """Lab units within which a palette colour pulls: two true colours further apart are not one."""
 DETAIL: Final = 0.25
 """Share of the network's shading of chroma kept inside a region; 0 paints every region in one colour."""
-MUTED: Final = 0.57
-"""Factor on chroma: on pages that it was not taught on the network is surer than it is right. On pairs of like pages
-0.85 would be as good as 0.65, on unlike ones it is worse than grey."""
 INK_LIGHTNESS: Final = 12.0
 """L below which ink has no colour to show."""
 MEDIAN_STEP: Final = 4.0
@@ -29,7 +26,7 @@ def colour_regions(
     lightness: NDArray[np.float32],
     regions: NDArray[np.uint16],
     *,
-    saturation: float,
+    factor: float,
     palette_lab: NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Even out the network's chroma by region and draw it to the references' palette.
@@ -39,7 +36,7 @@ def colour_regions(
         confidence: (H, W) float32, 0..1: how much each pixel counts in its region.
         lightness: (H, W) float32, 0..100.
         regions: (H, W) uint16, 0 = line.
-        saturation: factor on chroma, on top of `MUTED`.
+        factor: on chroma.
         palette_lab: (K, 3) float32 Lab, from `find_palette`.
 
     Returns:
@@ -50,22 +47,21 @@ def colour_regions(
     page's), keeps part of the shading inside regions, and goes to the references' palette, so that a character keeps
     its colours over pages; only where it is near, since a snapped colour is a wrong one more often than not.
     """
-    factor = np.float32(saturation * MUTED)
     count = int(regions.max()) + 1
     flat = regions.ravel()
-    weights = (_inner_weight(regions) * (confidence + np.float32(0.05))).ravel()
+    weights = (weigh_insides(regions) * (confidence + np.float32(0.05))).ravel()
     sizes = np.maximum(np.bincount(flat, minlength=count), 1)
-    medians = np.column_stack([_medians(flat, chroma[..., channel].ravel(), weights, count) for channel in range(2)])
+    medians = np.column_stack(
+        [find_medians(flat, chroma[..., channel].ravel(), weights, count) for channel in range(2)]
+    )
     light = np.bincount(flat, weights=lightness.ravel(), minlength=count) / sizes
     scaled = medians * factor
     pulled = pull_to_palette(np.column_stack((light, scaled)), palette_lab)
     sure = np.bincount(flat, weights=confidence.ravel(), minlength=count) / sizes
-    # Ink takes the network's own colour: it lies between regions and belongs to none.
-    keep = np.full(count, factor * DETAIL, dtype=np.float32)
     shift = (pulled[:, 1:] - scaled * DETAIL).astype(np.float32)
-    keep[0], shift[0] = factor, 0
-    coloured = chroma * keep[regions][..., None] + shift[regions]
-    return np.asarray(coloured, dtype=np.float32), sure.astype(np.float32)
+    coloured = np.asarray(chroma * np.float32(factor * DETAIL) + shift[regions], dtype=np.float32)
+    _fill_lines(coloured, regions)
+    return coloured, sure.astype(np.float32)
 
 
 def find_palette(samples_lab: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -114,13 +110,13 @@ def fade_in_ink(chroma: NDArray[np.float32], lightness: NDArray[np.float32]) -> 
     return np.asarray(chroma * room[..., None], dtype=np.float32)
 
 
-def _inner_weight(regions: NDArray[np.uint16]) -> NDArray[np.float32]:
-    """1 inside regions, little at their rims, where the colours of two mix: a thin region is all rim. (H, W)."""
+def weigh_insides(regions: NDArray[np.uint16]) -> NDArray[np.float32]:
+    """Weights (H, W) float32: 1 inside regions, little at their rims, where two colours mix: a thin region is rim."""
     inner = cv2.erode(regions, np.ones((5, 5), dtype=np.uint8)) == regions
     return np.where(inner, np.float32(1), np.float32(0.02))
 
 
-def _medians(
+def find_medians(
     regions: NDArray[np.uint16], values: NDArray[np.float32], weights: NDArray[np.float32], count: int
 ) -> NDArray[np.float64]:
     """Weighted median of the values (N,) of each region, (count,); 0 for an id that no pixel has."""
@@ -134,6 +130,20 @@ def _medians(
     rows = np.arange(count)
     within = (half - (reached[rows, at] - histogram[rows, at])) / np.maximum(histogram[rows, at], 1e-12)
     return np.where(half > 0, (at + within) * MEDIAN_STEP - MEDIAN_RANGE, 0.0)
+
+
+def _fill_lines(chroma: NDArray[np.float32], regions: NDArray[np.uint16]) -> None:
+    """Give the pixels of lines the colour of the nearest pixel off them, in place: ink then has no halo."""
+    line = regions == 0
+    if line.all() or not line.any():
+        return
+    _, nearest = cv2.distanceTransformWithLabels(
+        line.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_5, labelType=cv2.DIST_LABEL_PIXEL
+    )
+    owner = np.empty(int(nearest.max()) + 1, dtype=np.int64)
+    off = np.flatnonzero(~line.ravel())
+    owner[nearest.ravel()[off]] = off
+    chroma[line] = chroma.reshape(-1, 2)[owner[nearest[line]]]
 
 
 def _nearest(points: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -23,9 +23,6 @@ DOUBT: Final = 2.0
 """How strongly disagreement between views mutes: confidence is |mean|² / (|mean|² + DOUBT · variance)."""
 USUAL: Final = 0.5
 """Share of the references' usual chroma of a lightness that stands in for what the network is unsure of."""
-GUIDE_RADIUS_PX: Final = 8
-GUIDE_SOFTNESS: Final = 20.0
-"""Variance of lightness (0..100, squared) below which chroma is smoothed rather than led along edges."""
 FLOOR: Final = 4.0
 """Chroma, squared, below which confidence means nothing: a grey that all views agree on is sure all the same."""
 
@@ -74,32 +71,6 @@ def read_page(lightness: NDArray[np.float32], generator: Generator, colours: Ref
     usual = colours.usual_chroma(np.asarray(shrunk, dtype=np.float32))
     sure = confidence[..., None]
     return Reading(np.asarray(sure * mean + (1 - sure) * USUAL * usual, dtype=np.float32), confidence)
-
-
-def guide_chroma(chroma: NDArray[np.float32], lightness: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Enlarge chroma (h, w, 2) to the size of lightness (H, W), its edges led by those of the lightness.
-
-    Returns:
-        (H, W, 2) float32.
-
-    Source: He et al. 2013, "Guided Image Filtering" (IEEE TPAMI 35(6)), section 3, with the enlarged chroma as input.
-    """
-    height, width = lightness.shape
-    window = (2 * GUIDE_RADIUS_PX + 1,) * 2
-
-    def blur(x: NDArray[np.floating]) -> NDArray[np.float32]:
-        return np.asarray(cv2.boxFilter(x, -1, window, borderType=cv2.BORDER_REPLICATE), dtype=np.float32)
-
-    mean = blur(lightness)
-    spread = blur(lightness * lightness) - mean * mean + GUIDE_SOFTNESS
-    guided = np.empty((height, width, 2), dtype=np.float32)
-    for channel in range(2):
-        coarse = np.ascontiguousarray(chroma[..., channel])
-        plane: NDArray[np.float32] = np.asarray(cv2.resize(coarse, (width, height)), dtype=np.float32)
-        slope = (blur(lightness * plane) - mean * blur(plane)) / spread
-        offset = blur(plane) - slope * mean
-        guided[..., channel] = blur(slope) * lightness + blur(offset)
-    return guided
 
 
 def fit_lightness(lightness: NDArray[np.float32], short_px: int, multiple_px: int) -> NDArray[np.float32]:

@@ -34,12 +34,14 @@ def save_model(model: Model) -> bytes:
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in generator.state_dict().items()}
     if isinstance(model, ReferenceModel):
         tensors[COLOURS_KEY] = torch.from_numpy(model.colours.samples)
-    about = {
+    about: dict[str, Any] = {
         "format": FORMAT,
         "training_version": TRAINING_VERSION,
         "preset": "default" if isinstance(model, ReferenceModel) else "original",
         "config": asdict(generator.config),
     }
+    if isinstance(model, ReferenceModel):
+        about["shading"] = model.shading
     # One entry: safetensors writes several in any order, and the same model must be the same bytes.
     return safetensors.torch.save(tensors, metadata={METADATA_KEY: json.dumps(about, sort_keys=True)})
 
@@ -69,7 +71,8 @@ def load_model(data: bytes) -> Model:
         raise ModelMissingError(f"{DAMAGED} (the references' colours are missing)")
     generator = _fill(Generator(_config(metadata)), tensors)
     colours = ReferenceColours(samples.float().numpy())
-    return ReferenceModel(generator.to(memory_format=torch.channels_last), colours)  # type: ignore[call-overload]
+    generator = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return ReferenceModel(generator, colours, _shading(metadata))
 
 
 def _fill(network: Network, tensors: dict[str, Tensor]) -> Network:
@@ -90,6 +93,13 @@ def _config(metadata: dict[str, Any]) -> NetworkConfig:
     if not 0 <= config.waves <= MAX_WAVES:
         raise ModelMissingError("reference model: its configuration is damaged")
     return config
+
+
+def _shading(metadata: dict[str, Any]) -> float:
+    shading = metadata.get("shading")
+    if not isinstance(shading, float) or not 0 <= shading < float("inf"):
+        raise ModelMissingError("reference model: its shading is damaged")
+    return shading
 
 
 def _original_config(metadata: dict[str, Any]) -> original.OriginalConfig:

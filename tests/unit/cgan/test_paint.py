@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from workers.cgan.bubbles import cover_letters, find_white
 from workers.cgan.hints import MAX_PAGE_HINTS, pick_hints
 from workers.cgan.paint import paint_page
 from workers.cgan.palette import colour_regions, find_palette, pull_to_palette
+from workers.cgan.shading import TRUST_RANGE, find_trust, measure_shading
 
 PARAMS = JobParams()
 
@@ -39,6 +42,18 @@ def test_a_white_face_is_left_to_the_network():
     for x, y in ((155, 310), (205, 310), (180, 365)):
         cv2.circle(page, (x, y), 6, 0, cv2.FILLED)
     assert not find_white(page, TINTED)[330, 180]
+
+
+def test_two_words_of_touching_letters_make_a_caption_in_a_box_alone():
+    page = draw_page_with_bubble()[..., 0].copy()
+    cv2.rectangle(page, (60, 300), (160, 340), 255, cv2.FILLED)
+    cv2.circle(page, (260, 320), 45, 255, cv2.FILLED)
+    for x in (72, 238):
+        cv2.rectangle(page, (x, 313), (x + 16, 325), 0, cv2.FILLED)
+        cv2.rectangle(page, (x + 26, 313), (x + 42, 325), 0, cv2.FILLED)
+    white = find_white(page, TINTED)
+    assert white[305, 100]
+    assert not white[345, 260]
 
 
 def test_letters_in_a_bubble_are_covered_with_it():
@@ -158,13 +173,13 @@ SURE = np.ones((80, 80), dtype=np.float32)
 NO_PALETTE = np.array([[50, 120, 120]], dtype=np.float32)
 
 
-def even_out(chroma, confidence, saturation):
+def even_out(chroma, confidence, factor):
     light = np.full((80, 80), 60, dtype=np.float32)
     regions = checker(40, 2)
-    return colour_regions(chroma, confidence, light, regions, saturation=saturation, palette_lab=NO_PALETTE)[0], regions
+    return colour_regions(chroma, confidence, light, regions, factor=factor, palette_lab=NO_PALETTE)[0], regions
 
 
-def test_a_region_gets_its_median_chroma_times_the_saturation_and_loses_part_of_its_noise():
+def test_a_region_gets_its_median_chroma_times_a_factor_and_loses_part_of_its_noise():
     chroma = np.random.default_rng(0).normal(20, 5, (80, 80, 2)).astype(np.float32)
     low, regions = even_out(chroma, SURE, 1.0)
     high, _ = even_out(chroma, SURE, 2.0)
@@ -184,6 +199,35 @@ def test_what_is_unsure_or_a_minority_does_not_move_a_regions_colour():
     confidence[1:31, 1:40] = 0.0
     unsure, _ = even_out(chroma, confidence, 1.2)
     assert np.abs(unsure[35, 20] - even).max() < 3
+
+
+def test_ink_takes_the_colour_of_what_is_nearest_and_leaves_no_halo():
+    regions = np.zeros((40, 90), dtype=np.uint16)
+    regions[:, :40], regions[:, 50:] = 1, 2
+    chroma = np.full((40, 90, 2), 99, dtype=np.float32)
+    chroma[:, :40], chroma[:, 50:] = 10, -30
+    light = np.full((40, 90), 60, dtype=np.float32)
+    coloured, _ = colour_regions(chroma, np.ones_like(light), light, regions, factor=1.0, palette_lab=NO_PALETTE)
+    assert np.allclose(coloured[:, 40:44], coloured[20, 5])
+    assert np.allclose(coloured[:, 46:50], coloured[20, 80])
+
+
+def test_a_painted_reference_is_believed_less_than_a_flat_one_whatever_its_file(two_tone_page):
+    flat = cv2.resize(two_tone_page, None, fx=3, fy=3, interpolation=cv2.INTER_NEAREST)
+    _, encoded = cv2.imencode(".jpg", flat, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    light = np.linspace(-60, 60, flat.shape[0], dtype=np.float32)[:, None, None]
+    painted = np.clip(flat + light * np.array([1, 0, -1]), 0, 255).astype(np.uint8)
+    assert find_trust(measure_shading([flat])) == TRUST_RANGE[0]
+    assert find_trust(measure_shading([cv2.imdecode(encoded, cv2.IMREAD_COLOR)])) == TRUST_RANGE[0]
+    assert find_trust(measure_shading([painted])) == TRUST_RANGE[1]
+
+
+def test_a_draft_has_as_much_colour_as_its_model_is_believed(model, two_tone_page, to_grey):
+    def chroma(shading):
+        draft = paint_page(to_grey(two_tone_page), replace(model, shading=shading), PARAMS).draft_rgb
+        return float(np.linalg.norm(rgb_to_lab(draft)[..., 1:], axis=2).mean())
+
+    assert chroma(0.3) < 0.8 * chroma(0.05)
 
 
 def test_the_palette_is_made_of_the_main_colours_the_most_frequent_first():

@@ -1,5 +1,6 @@
 import math
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -10,7 +11,7 @@ from workers.cgan import training
 from workers.cgan.crops import Crops, CropSampler
 from workers.cgan.model import train_reference
 from workers.cgan.original import network as original
-from workers.cgan.reading import guide_chroma, read_page
+from workers.cgan.reading import read_page
 from workers.cgan.reference import grey_lightness
 from workers.cgan.training import TrainingSettings
 from workers.cgan.weights import load_model, save_model
@@ -22,7 +23,8 @@ def ignore_progress(progress):
 
 def test_a_taught_generator_halves_the_chroma_error_of_grey(two_tone_page, model, to_grey):
     lightness = page_lightness(to_grey(two_tone_page))
-    predicted = guide_chroma(read_page(lightness, model.generator, model.colours).chroma, lightness)
+    reading = read_page(lightness, model.generator, model.colours)
+    predicted = cv2.resize(reading.chroma, lightness.shape[::-1])
     truth = rgb_to_lab(two_tone_page)[..., 1:]
     error = np.linalg.norm(predicted - truth, axis=2).mean()
     grey_error = np.linalg.norm(truth, axis=2).mean()
@@ -125,9 +127,10 @@ def test_a_saved_original_is_loaded_as_what_it_is():
         lambda data: b"\x80\x04" + data,
         lambda data: data.replace(b"nurie-cgan", b"other-cgan", 1),
         lambda data: data.replace(b"chroma_scale", b"chroma_sca1e", 1),
+        lambda data: data.replace(b"shading", b"shad1ng", 1),
         lambda data: data[:-4] + np.float32(np.nan).tobytes(),
     ],
-    ids=["empty", "too short", "half", "shifted", "foreign", "no config", "not a number"],
+    ids=["empty", "too short", "half", "shifted", "foreign", "no config", "no shading", "not a number"],
 )
 def test_a_damaged_or_foreign_model_is_refused(model, damage):
     with pytest.raises(ModelMissingError):
