@@ -1,6 +1,6 @@
 """What the network is taught on: crops of the references, turned, scaled, and at times made to look like manga."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,7 +50,7 @@ class CropSampler:
     A few cells of each reference are held out: their colours are never learned, and judge when to stop.
     """
 
-    def __init__(self, references: Sequence[NDArray[np.uint8]], seed: int) -> None:
+    def __init__(self, references: Iterable[NDArray[np.uint8]], seed: int) -> None:
         self._rng = np.random.default_rng(seed)
         self._pyramids = [_build_pyramid(reference, self._rng) for reference in references]
         self.held_out = self._draw_held_out()

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from workers.cgan.network import Generator
-from workers.cgan.progress import OnProgress
+from workers.cgan.progress import OnProgress, prepare_each
 from workers.cgan.reference import ReferenceColours, sample_colours
 from workers.cgan.shading import measure_shading
-from workers.cgan.training import TrainingSettings, train_generator
+from workers.cgan.training import TrainingSettings, check_references, train_generator
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class ReferenceModel:
 def train_reference(
     references: Sequence[NDArray[np.uint8]], settings: TrainingSettings, on_progress: OnProgress
 ) -> ReferenceModel:
-    """Learn from coloured references; arguments and errors as `train_generator`."""
+    """Learn from coloured references; arguments and errors as `train_generator`, after those of `check_references`."""
+    check_references(references)
+    shading = measure_shading(prepare_each(references, settings.epochs, on_progress))
     generator = train_generator(references, settings, on_progress)
-    return ReferenceModel(generator, sample_colours(references, settings.seed), measure_shading(references))
+    return ReferenceModel(generator, sample_colours(references, settings.seed), shading)

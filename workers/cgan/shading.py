@@ -1,6 +1,6 @@
 """Whether references are filled flat or painted, and how far their model may be believed. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Final
 
 import cv2
@@ -26,7 +26,7 @@ def find_trust(shading: float) -> float:
     return float(np.interp(shading, SHADING_RANGE, TRUST_RANGE))
 
 
-def measure_shading(references: Sequence[NDArray[np.uint8]]) -> float:
+def measure_shading(references: Iterable[NDArray[np.uint8]]) -> float:
     """How much of coloured pages' chroma varies inside their regions rather than between them.
 
     Args:

@@ -3,8 +3,9 @@
 import json
 import time
 from functools import lru_cache
+from typing import Any
 
-from celery import Task
+from celery import Task, signals
 
 from common.errors import CancelledError, NotFoundError, NurieError
 from common.imaging import decode_image, is_coloured
@@ -16,6 +17,7 @@ from workers.celery import app
 from workers.cgan import presets
 from workers.cgan.card import describe_model
 from workers.cgan.progress import TrainingProgress
+from workers.cgan.training import warm_up
 from workers.cgan.weights import load_model, save_model
 from workers.stage import (
     JSON_TYPE,
@@ -30,6 +32,11 @@ from workers.stage import (
 
 KEPT_MODELS = 2
 """Models that a process keeps loaded: the pages of one chapter, and of one beside it."""
+
+
+@signals.worker_process_init.connect
+def _warm_up(**_: Any) -> None:
+    warm_up()
 
 
 @app.task(name=PAGE_TASKS[Stage.CGAN], bind=True)
@@ -93,10 +100,10 @@ def _train(resources: Resources, key: str, job_id: str, attempt: int) -> None:
         except NotFoundError:
             resources.work.training_inputs(job_id)  # raises CancelledError when the job was deleted under us
             raise
-        pictures = [
-            decode_image(data, f"reference {index} ({name})", limits)
-            for index, (name, data) in enumerate(zip(names, files, strict=True), 1)
-        ]
+        pictures = []
+        for index, (name, data) in enumerate(zip(names, files, strict=True), 1):
+            report(report.last)  # twenty references take seconds to decode
+            pictures.append(decode_image(data, f"reference {index} ({name})", limits))
         model = presets.learn(pictures, names, params, report)
         card = describe_model(model, params, [ref["sha256"] for ref in references], report.last)
         store.put(keys.model_card(key), json.dumps(card, indent=1).encode(), media_type=JSON_TYPE)

@@ -19,7 +19,7 @@ from common.errors import BadImageError, TrainingFailedError
 from common.imaging import is_coloured
 from workers.cgan.crops import Crops, CropSampler
 from workers.cgan.network import Discriminator, Generator
-from workers.cgan.progress import OnProgress, TrainingProgress
+from workers.cgan.progress import OnProgress, TrainingProgress, prepare_each
 
 BATCH: Final = 16
 STEPS_PER_EPOCH: Final = 2
@@ -58,7 +58,7 @@ def train_generator(
     """Train a generator on coloured references; the same seed on the same machine gives the same weights.
 
     Args:
-        references: one or more pages, each (H, W, 3) uint8, RGB.
+        references: one or more coloured pages, each (H, W, 3) uint8, RGB, that `check_references` lets pass.
         settings: length and seed.
         on_progress: called at the start, about once a second and at the end; may raise `CancelledError` to stop.
 
@@ -66,7 +66,6 @@ def train_generator(
         The generator in eval mode: the running mean of its weights, where the held-out crops liked it best.
 
     Raises:
-        BadImageError: there is no reference, or one has no colour.
         TrainingFailedError: a loss is no longer a finite number.
 
     Source: Hensman & Aizawa 2017 (arXiv 1706.06918), section 3.2: BCE with real labels 0.9 plus a weighted L1, angles
@@ -74,8 +73,7 @@ def train_generator(
     128×128 px, and steps the convolutions with Muon (Jordan et al. 2024; Liu et al. 2025, arXiv 2502.16982, section
     2.2, for its rate), which in a minute gets twice as far as Adam.
     """
-    check_references(references)
-    sampler = CropSampler(references, settings.seed)
+    sampler = CropSampler(prepare_each(references, settings.epochs, on_progress), settings.seed)
     steps = settings.epochs * STEPS_PER_EPOCH
     with seeded(settings.seed), limit_threads(torch.get_num_threads() // SHARDS), ThreadPoolExecutor(SHARDS) as pool:
         trainer = _Trainer(steps, sampler.held_out)
@@ -95,6 +93,11 @@ def train_generator(
         seconds = time.monotonic() - started
         on_progress(TrainingProgress(settings.epochs, settings.epochs, trainer.losses, seconds))
     return trainer.best.eval()
+
+
+def warm_up() -> None:
+    """Make an optimizer for nothing: the first in a process takes seconds, in which no cancel would be heard."""
+    torch.optim.Adam([nn.Parameter(torch.zeros(1))])
 
 
 def check_references(references: Sequence[NDArray[np.uint8]], names: Sequence[str] = ()) -> None:

@@ -11,8 +11,10 @@ from workers.cgan import training
 from workers.cgan.crops import Crops, CropSampler
 from workers.cgan.model import train_reference
 from workers.cgan.original import network as original
+from workers.cgan.progress import prepare_each
 from workers.cgan.reading import read_page
 from workers.cgan.reference import grey_lightness
+from workers.cgan.shading import measure_shading
 from workers.cgan.training import TrainingSettings
 from workers.cgan.weights import load_model, save_model
 
@@ -61,11 +63,27 @@ def test_progress_can_cancel(two_tone_page):
         train_reference([two_tone_page], TrainingSettings(1000, 0), cancel)
 
 
+def test_a_training_on_many_references_can_be_cancelled_while_it_prepares_each(two_tone_page):
+    told = []
+
+    def cancel_before_the_third(progress):
+        told.append(progress)
+        if len(told) == 3:
+            raise CancelledError("job 1 was cancelled")
+
+    with pytest.raises(CancelledError):
+        measure_shading(prepare_each([two_tone_page] * 9, 100, cancel_before_the_third))
+    told.clear()
+    with pytest.raises(CancelledError):
+        CropSampler(prepare_each([two_tone_page] * 9, 100, cancel_before_the_third), 0)
+
+
 def test_progress_is_told_within_a_long_epoch(two_tone_page, monkeypatch):
     monkeypatch.setattr(training, "PROGRESS_EVERY_S", 0.0)
     seen = []
     train_reference([two_tone_page], TrainingSettings(1, 0), seen.append)
-    assert len(seen) == training.STEPS_PER_EPOCH + 1
+    prepared, end = 2, 1
+    assert len(seen) == prepared + training.STEPS_PER_EPOCH + end
 
 
 def test_a_loss_that_is_not_a_number_fails_the_training(two_tone_page, monkeypatch):
