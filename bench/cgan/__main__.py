@@ -31,8 +31,9 @@ def main() -> int:
         figures += more
     else:
         print("skipped: the six real pairs, for want of --pages")
-    draw_sheets(SAMPLE, model, real, OUT, with_original=arguments.original)
-    return report(figures, OUT / "bench-cgan.json")
+    code = report(figures, OUT / "bench-cgan.json")
+    draw_sheets(SAMPLE, model, arguments.pages, real, OUT, with_original=arguments.original)
+    return code
 
 
 if __name__ == "__main__":
