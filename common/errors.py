@@ -16,7 +16,8 @@ NurieError                  internal              a bug of ours
     ├── DatabaseError       database_unavailable  the database does not answer
     ├── OutOfMemoryError    out_of_memory
     ├── StageTimeoutError   stage_timeout         a stage ran over its hard limit
-    └── WorkerLostError     worker_lost           a worker died or fell silent while it held a page
+    ├── WorkerLostError     worker_lost           a worker died or fell silent while it held a page
+    └── ModelLostError      model_missing         a reference model is gone or damaged: it is trained again
 """
 
 from typing import ClassVar
@@ -90,3 +91,7 @@ class StageTimeoutError(RetryableError):
 
 class WorkerLostError(RetryableError):
     code = "worker_lost"
+
+
+class ModelLostError(RetryableError):
+    code = "model_missing"

@@ -1,11 +1,14 @@
 """The parameters of a colour job, with the original's names and values as defaults."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from common.errors import BadParamsError
 from common.names import Stage
+
+MAX_ORIGINAL_EPOCHS: Final = 300
+"""An epoch of the original takes seconds: more would run into the time limit of a training."""
 
 Radius = Annotated[int, Field(ge=1, le=100)]
 
@@ -20,9 +23,17 @@ class JobParams(BaseModel):
         (15, 10, 9, 8, 7, 6, 5, 4), min_length=1, max_length=20, description="Radii of the trapped ball, in pixels."
     )
     saturation: float = Field(1.2, ge=0, le=4, description="Factor on the saturation of the region colours.")
-    palette_size: int = Field(12, ge=1, le=256, description="Number of colours of the palette.")
+    palette_size: int = Field(
+        12,
+        ge=1,
+        le=256,
+        description="Number of colours of the palette: of the references, by the original of the page.",
+    )
     min_region_px: int = Field(
-        200, ge=1, le=1_000_000, description="Regions below this get no hint, in pixels of a page of 768 px short side."
+        200,
+        ge=1,
+        le=1_000_000,
+        description="Regions below this get no hint; pixels of a page of 768 px (original: its own) short side.",
     )
     blend: float = Field(0.8, ge=0, le=1, description="λ: 0 takes all chroma from the aligned picture, 1 from rough.")
     keep_lightness: bool = Field(True, description="The result keeps the page's own lightness.")
@@ -34,6 +45,13 @@ class JobParams(BaseModel):
     format: Literal["png", "jpeg", "webp"] = Field("png", description="Picture format of the result.")
     archive: Literal["cbz", "zip"] = Field("cbz", description="Archive format of the result.")
     stop_after: Literal["cgan", "s2p", "inknhue"] | None = Field(None, description="End every page after this stage.")
+
+    @field_validator("preset")
+    @classmethod
+    def _original_is_slow(cls, preset: str, given: ValidationInfo) -> str:
+        if preset == "original" and given.data.get("epochs", 0) > MAX_ORIGINAL_EPOCHS:
+            raise ValueError(f"original takes at most {MAX_ORIGINAL_EPOCHS} epochs")
+        return preset
 
 
 TRAINING_PARAMS = ("epochs", "preset", "seed")

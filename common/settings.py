@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         600, ge=1, description="Time limit of a stage on one page, in seconds; 30 s later its process is killed."
     )
     training_limit_s: int = Field(
-        1800, ge=1, description="Time limit of a training, in seconds; 30 s later its process is killed."
+        7200, ge=1, description="Time limit of a training, in seconds; 30 s later its process is killed."
     )
     interactive_pages: int = Field(4, ge=1, description="Jobs of at most so many pages go before larger ones.")
 

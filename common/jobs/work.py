@@ -203,6 +203,16 @@ class WorkStore:
         """Give a training up that nobody waits for any more."""
         return self._end_model(key, attempt, status=ModelStatus.MISSING, progress=0.0)
 
+    def discard_model(self, key: str) -> bool:
+        """Have a trained model trained again, since its object is gone or damaged; False when that is under way."""
+        with self._database.writing() as session:
+            discarded = session.execute(
+                update(ReferenceModel)
+                .where(ReferenceModel.key == key, ReferenceModel.status == ModelStatus.READY)
+                .values(status=ModelStatus.MISSING, progress=0.0, not_before=0.0)
+            )
+            return _rows(discarded) == 1
+
     def training_inputs(self, job_id: str) -> tuple[list[dict[str, Any]], JobParams]:
         """The references [{name, key, sha256}] and parameters of the job that a training is for."""
         with self._database.reading() as session:

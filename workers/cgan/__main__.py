@@ -34,6 +34,7 @@ def _run(arguments: argparse.Namespace) -> None:
     # Imported here so that --help answers without loading PyTorch.
     from workers.cgan import presets
     from workers.cgan.progress import TrainingProgress
+    from workers.cgan.working_size import shrink_page
 
     def print_progress(progress: TrainingProgress) -> None:
         losses = " ".join(f"{name} {value:.2f}" for name, value in progress.losses.items())
@@ -45,7 +46,7 @@ def _run(arguments: argparse.Namespace) -> None:
     if twice:
         raise InputError(f"two pages would be written to the same folder: {', '.join(twice)}")
     # All pictures are read before the training, so that a bad one is told at once.
-    references = [decode_image(_read(path), str(path)) for path in arguments.reference]
+    references = [shrink_page(decode_image(_read(path), str(path))) for path in arguments.reference]
     for page in arguments.pages:
         decode_image(_read(page), str(page))
     model = presets.learn(references, [str(path) for path in arguments.reference], params, print_progress)

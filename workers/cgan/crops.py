@@ -15,6 +15,7 @@ CROP_PX: Final = 128
 PYRAMID_PX: Final = (200, 288, 432)
 """Short sides at which the references are kept; a crop is cut from the smallest that is not finer than it."""
 MAX_LONG_PX: Final = 4096
+"""No reference is enlarged beyond this."""
 SCALE_RANGE_PX: Final = (200.0, 480.0)
 """Short sides, drawn log-uniformly, at which crops see a page; reading uses sizes inside this range."""
 MAX_ANGLE: Final = 15.0
@@ -64,7 +65,7 @@ class CropSampler:
     def _draw_held_out(self) -> Crops:
         """Crops around held-out cells, of all references in turn, judged by what is held out alone."""
         crops = []
-        for index in range(HELD_OUT_CROPS):
+        for index in range(max(HELD_OUT_CROPS, len(self._pyramids))):
             pyramid = self._pyramids[index % len(self._pyramids)]
             crops.append(self._cut_crop(pyramid, int(self._rng.integers(len(pyramid.held_out)))))
         return _pack(crops, np.stack([crop[..., 0] for crop in crops])[:, None], [crop[..., 3] for crop in crops])
@@ -127,7 +128,8 @@ def _build_pyramid(reference: NDArray[np.uint8], rng: np.random.Generator) -> _P
     levels = []
     for px in [px for px in PYRAMID_PX if px <= short] or [PYRAMID_PX[0]]:
         # A strip of 1×5000 px must not grow to a huge one.
-        size = (min(round(width * px / short), MAX_LONG_PX), min(round(height * px / short), MAX_LONG_PX))
+        scale = px / short if px <= short else min(px / short, max(1.0, MAX_LONG_PX / max(height, width)))
+        size = (round(width * scale), round(height * scale))
         resized = cv2.resize(reference, size, interpolation=cv2.INTER_AREA if px < short else cv2.INTER_LINEAR)
         rgb = np.asarray(resized, dtype=np.uint8)
         held = cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST)

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from common.hints import Hint, Hints
-from common.lab import lab_to_rgb
+from common.lab import lab_to_rgb_keep_lightness
+from workers.cgan.regions import find_insides
 
 MAX_PAGE_HINTS: Final = 400
 LEAST_USE: Final = 0.25
@@ -43,8 +44,6 @@ def pick_hints(
     wanted = wanted[wanted > 0]
     wanted = wanted[np.argsort(-use[wanted], kind="stable")][:MAX_PAGE_HINTS]
     points = _deepest_points(regions, wanted)
-    inside = regions[points[:, 0], points[:, 1]] == wanted  # not so where a region has no pixel off its rim
-    wanted, points = wanted[inside], points[inside]
     rgb = _mean_colours(colours_lab, regions, wanted, points)
     height, width = regions.shape
     hints = tuple(
@@ -62,11 +61,16 @@ def pick_hints(
 
 
 def _deepest_points(regions: NDArray[np.uint16], wanted: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Row and column, (N, 2), of the pixel of each wanted region that lies furthest from its rim."""
+    """Row and column, (N, 2), of the pixel of each wanted region that lies furthest from its rim.
+
+    The page's edge is a rim too: a hint in a corner would be the last place where anybody looks for it.
+    """
     if not len(wanted):
         return np.empty((0, 2), dtype=np.intp)
-    depth = cv2.distanceTransform(_inside(regions), cv2.DIST_L2, cv2.DIST_MASK_5)
-    # Only pixels deep enough to matter are compared: every region's deepest one is at least as deep as any other.
+    walled = np.pad(find_insides(regions).astype(np.uint8), 1)
+    depth = cv2.distanceTransform(walled, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
+    # A region that is all rim has its hint there.
+    depth = np.maximum(depth, (regions > 0) * np.float32(0.5))
     rows, columns = np.nonzero(depth)
     owner, deep = regions[rows, columns], depth[rows, columns]
     order = np.lexsort((deep, owner))
@@ -75,13 +79,6 @@ def _deepest_points(regions: NDArray[np.uint16], wanted: NDArray[np.intp]) -> ND
     best = order[last]
     points[owner[best]] = np.column_stack((rows[best], columns[best]))
     return points[wanted]
-
-
-def _inside(regions: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """1 where a pixel's four neighbours are of its own region, so that depth counts from the rim of each region."""
-    cross = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3))
-    same = (cv2.erode(regions, cross) == regions) & (cv2.dilate(regions, cross) == regions) & (regions > 0)
-    return same.astype(np.uint8)
 
 
 def _mean_colours(
@@ -97,4 +94,4 @@ def _mean_colours(
     lab[:, 0, 0] = colours_lab[points[:, 0], points[:, 1], 0]
     for channel in (1, 2):
         lab[:, 0, channel] = ndimage.mean(colours_lab[..., channel], regions, wanted)
-    return lab_to_rgb(lab)[:, 0]
+    return lab_to_rgb_keep_lightness(lab)[:, 0]

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.hints import Hints
-from common.lab import lab_to_rgb, page_lightness
+from common.lab import lab_to_rgb_keep_lightness, page_lightness
 from common.params import JobParams
 from workers.cgan.bubbles import cover_letters, find_white
 from workers.cgan.hints import pick_hints
@@ -93,5 +93,5 @@ def _lay_over(page_rgb: NDArray[np.uint8], chroma: NDArray[np.float32]) -> NDArr
         below = np.minimum(above + 1 - first, len(wide) - 1)
         ab = wide[above - first] * (1 - share) + wide[below] * share
         lightness = page_lightness(page_rgb[band])
-        draft[band] = lab_to_rgb(np.dstack((lightness, fade_in_ink(ab, lightness))))
+        draft[band] = lab_to_rgb_keep_lightness(np.dstack((lightness, fade_in_ink(ab, lightness))))
     return draft

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.cgan.regions import find_insides
+
 PALETTE_ROUNDS: Final = 20
 PALETTE_PULL: Final = 0.5
 """How far a region's colour goes to its palette colour when it lies close by; 1 would be all the way."""
@@ -15,6 +17,8 @@ DETAIL: Final = 0.25
 """Share of the network's shading of chroma kept inside a region; 0 paints every region in one colour."""
 INK_LIGHTNESS: Final = 12.0
 """L below which ink has no colour to show."""
+RIM_PX: Final = 2
+"""Width of a region's rim, where the colours of two mix."""
 MEDIAN_STEP: Final = 4.0
 MEDIAN_RANGE: Final = 112.0
 """Medians are found on a histogram of such steps from minus to plus this, in Lab units, and placed between steps."""
@@ -55,11 +59,10 @@ def colour_regions(
         [find_medians(flat, chroma[..., channel].ravel(), weights, count) for channel in range(2)]
     )
     light = np.bincount(flat, weights=lightness.ravel(), minlength=count) / sizes
-    scaled = medians * factor
-    pulled = pull_to_palette(np.column_stack((light, scaled)), palette_lab)
+    pulled = pull_to_palette(np.column_stack((light, medians)), palette_lab)
     sure = np.bincount(flat, weights=confidence.ravel(), minlength=count) / sizes
-    shift = (pulled[:, 1:] - scaled * DETAIL).astype(np.float32)
-    coloured = np.asarray(chroma * np.float32(factor * DETAIL) + shift[regions], dtype=np.float32)
+    shift = (pulled[:, 1:] - medians * DETAIL).astype(np.float32)
+    coloured = np.asarray((chroma * np.float32(DETAIL) + shift[regions]) * np.float32(factor), dtype=np.float32)
     _fill_lines(coloured, regions)
     return coloured, sure.astype(np.float32)
 
@@ -112,8 +115,7 @@ def fade_in_ink(chroma: NDArray[np.float32], lightness: NDArray[np.float32]) -> 
 
 def weigh_insides(regions: NDArray[np.uint16]) -> NDArray[np.float32]:
     """Weights (H, W) float32: 1 inside regions, little at their rims, where two colours mix: a thin region is rim."""
-    inner = cv2.erode(regions, np.ones((5, 5), dtype=np.uint8)) == regions
-    return np.where(inner, np.float32(1), np.float32(0.02))
+    return np.where(find_insides(regions, RIM_PX), np.float32(1), np.float32(0.02))
 
 
 def find_medians(

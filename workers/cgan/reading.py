@@ -15,10 +15,12 @@ from workers.cgan.training import autocast, limit_threads
 READ_SIDES_PX: Final = (288, 368)
 """Short sides at which a page is read; the mean over sizes and mirrored views mutes what the views disagree on."""
 WINDOW_PX: Final = 1024
-OVERLAP_PX: Final = 128
+OVERLAP_PX: Final = 160
 """A long page is read in windows of this length, each with such a margin that is thrown away: more than the network
 sees around a pixel."""
 MAX_ENLARGEMENT: Final = 2.0
+MAX_LONG_PX: Final = 16_384
+"""No page is read longer than this: a strip of 10×2,000,000 px is a legal page, too."""
 DOUBT: Final = 2.0
 """How strongly disagreement between views mutes: confidence is |mean|² / (|mean|² + DOUBT · variance)."""
 USUAL: Final = 0.5
@@ -55,8 +57,9 @@ def read_page(lightness: NDArray[np.float32], generator: Generator, colours: Ref
         A reading of about 200 px short side.
     """
     views = []
-    for side in READ_SIDES_PX:
-        small = fit_lightness(lightness, side, generator.config.multiple_px)
+    sizes = (fit_lightness(lightness, side, generator.config.multiple_px) for side in READ_SIDES_PX)
+    # Thin pages have but one size at which they can be read.
+    for small in {size.shape: size for size in sizes}.values():
         for mirrored in (False, True):
             view = np.ascontiguousarray(small[:, ::-1]) if mirrored else small
             chroma = _run(view, generator)
@@ -77,7 +80,7 @@ def fit_lightness(lightness: NDArray[np.float32], short_px: int, multiple_px: in
     """Resize (H, W) float32 so that the short side is about `short_px` and both are multiples of `multiple_px`."""
     height, width = lightness.shape
     # A page of a few pixels' width shows nothing more when it is enlarged further, and a thin strip would grow huge.
-    scale = min(short_px / min(height, width), MAX_ENLARGEMENT)
+    scale = min(short_px / min(height, width), MAX_ENLARGEMENT, MAX_LONG_PX / max(height, width))
     sides = [max(multiple_px, round(side * scale / multiple_px) * multiple_px) for side in (width, height)]
     interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(lightness, (sides[0], sides[1]), interpolation=interpolation), dtype=np.float32)

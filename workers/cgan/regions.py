@@ -122,6 +122,13 @@ def label_components(mask: NDArray[np.bool_] | NDArray[np.uint8], connectivity: 
     return np.asarray(labels, dtype=np.int32)
 
 
+def find_insides(regions: NDArray[np.uint16], reach_px: int = 1) -> NDArray[np.bool_]:
+    """Where (H, W) regions have only themselves within a cross (or, beyond 1 px, a square) of `reach_px`; 0 nowhere."""
+    shape = cv2.MORPH_CROSS if reach_px == 1 else cv2.MORPH_RECT
+    kernel = cv2.getStructuringElement(shape, (2 * reach_px + 1,) * 2)
+    return (cv2.erode(regions, kernel) == regions) & (cv2.dilate(regions, kernel) == regions) & (regions > 0)
+
+
 def count_pixels(labels: NDArray[np.integer]) -> NDArray[np.int64]:
     """Count the pixels of each label of (H, W), from 0."""
     sizes = np.zeros(int(labels.max(initial=0)) + 1, dtype=np.int64)

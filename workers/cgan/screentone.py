@@ -1,4 +1,4 @@
-"""Screentone dots to the grey that they stand for. Pure; for the stages, which have OpenCV."""
+"""Screentone dots to the grey that they stand for. Pure."""
 
 from typing import Final
 

@@ -14,7 +14,7 @@ from workers.cgan.reference import read_chroma
 from workers.cgan.regions import segment_regions
 from workers.cgan.working_size import shrink_page
 
-SHADING_RANGE: Final = (0.13, 0.19)
+SHADING_RANGE: Final = (0.15, 0.2)
 TRUST_RANGE: Final = (0.83, 0.57)
 """Factor on chroma for references of the first shading above (or less) and of the second (or more). Where colours are
 filled flat, a tone seen again has the same colour; on painted pages light changes it, and the network is surer than it
@@ -33,11 +33,11 @@ def measure_shading(references: Iterable[NDArray[np.uint8]]) -> float:
         references: each (H, W, 3) uint8, RGB.
 
     Returns:
-        Mean distance to the region's median colour over mean distance to the page's: about 0.12 where drawings are
-        filled flat (whatever their size, and as JPEG too), 0.2 to 0.5 where they are painted.
+        Mean distance to the region's median colour over mean distance to the page's. Pages filled flat have 0.1 to
+        0.15, also as JPEG, and up to 0.19 where most of a page is one gradient; painted ones have 0.2 to 0.5.
     """
     inside, whole = np.sum([_measure_spread(shrink_page(reference)) for reference in references], axis=0)
-    return float(inside / whole) if whole > 0 else 1.0
+    return float(inside / whole) if whole > 0 else 0.0
 
 
 def _measure_spread(rgb: NDArray[np.uint8]) -> tuple[float, float]:

@@ -7,18 +7,20 @@ from typing import Any
 
 from celery import Task, signals
 
-from common.errors import CancelledError, NotFoundError, NurieError
+from common.errors import CancelledError, ModelLostError, ModelMissingError, NotFoundError, NurieError
 from common.imaging import decode_image, is_coloured
 from common.jobs.work import WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
 from common.names import PAGE_TASKS, TRAIN_TASK, Artifact, Stage
 from storage import keys
+from storage.protocol import ObjectStore
 from workers.celery import app
 from workers.cgan import presets
 from workers.cgan.card import describe_model
 from workers.cgan.progress import TrainingProgress
 from workers.cgan.training import warm_up
 from workers.cgan.weights import load_model, save_model
+from workers.cgan.working_size import shrink_page
 from workers.stage import (
     JSON_TYPE,
     Heartbeat,
@@ -58,7 +60,7 @@ def draft_page(run: StageRun) -> None:
     if run.params.skip_coloured and is_coloured(page_rgb):
         run.skip()
         return
-    result = presets.paint(page_rgb, _load_model(run.claim.model_key), run.params)
+    result = presets.paint(page_rgb, _find_model(run), run.params)
     run.weights = f"reference model {run.claim.model_key}"
     run.write_picture(Artifact.DRAFT, result.draft_rgb)
     run.write_picture(Artifact.REGIONS, result.regions)
@@ -95,15 +97,16 @@ def _train(resources: Resources, key: str, job_id: str, attempt: int) -> None:
     # The heartbeat covers what happens before the first epoch and after the last one.
     with Heartbeat(report.renew, resources.settings.heartbeat_s):
         names = [ref["name"] for ref in references]
-        try:
-            files = [store.get(ref["key"]) for ref in references]
-        except NotFoundError:
-            resources.work.training_inputs(job_id)  # raises CancelledError when the job was deleted under us
-            raise
         pictures = []
-        for index, (name, data) in enumerate(zip(names, files, strict=True), 1):
-            report(report.last)  # twenty references take seconds to decode
-            pictures.append(decode_image(data, f"reference {index} ({name})", limits))
+        for index, ref in enumerate(references, 1):
+            report(report.last)  # twenty references take seconds to fetch and decode
+            try:
+                data = store.get(ref["key"])
+            except NotFoundError:
+                resources.work.training_inputs(job_id)  # raises CancelledError when the job was deleted under us
+                raise
+            # Nothing is learned from more pixels; twenty pages as large as they may be would fill the memory.
+            pictures.append(shrink_page(decode_image(data, f"reference {index} ({ref['name']})", limits)))
         model = presets.learn(pictures, names, params, report)
         card = describe_model(model, params, [ref["sha256"] for ref in references], report.last)
         store.put(keys.model_card(key), json.dumps(card, indent=1).encode(), media_type=JSON_TYPE)
@@ -134,6 +137,16 @@ def _record_failure(resources: Resources, key: str, attempt: int, cause: NurieEr
     resources.work.fail_model(key, attempt, cause.code, str(cause), retry_in_s)
 
 
+def _find_model(run: StageRun) -> presets.Model:
+    """The page's model; where it is gone, damaged or of another version, it is trained again and the page waits."""
+    key = run.claim.model_key
+    try:
+        return _load_model(run.resources.store, key)  # type: ignore[arg-type]  # stores hash by identity
+    except (NotFoundError, ModelMissingError) as error:
+        run.resources.work.discard_model(key)
+        raise ModelLostError(f"{error}; it is trained again") from error
+
+
 @lru_cache(maxsize=KEPT_MODELS)
-def _load_model(key: str) -> presets.Model:
-    return load_model(get_resources().store.get(keys.model(key)))
+def _load_model(store: ObjectStore, key: str) -> presets.Model:
+    return load_model(store.get(keys.model(key)))

@@ -83,7 +83,7 @@ def train_generator(
         for step in range(steps):
             seconds = time.monotonic() - started
             if seconds - reported >= PROGRESS_EVERY_S:
-                on_progress(TrainingProgress(step // STEPS_PER_EPOCH, settings.epochs, trainer.losses, seconds))
+                on_progress(TrainingProgress(step // STEPS_PER_EPOCH, settings.epochs, dict(trainer.losses), seconds))
                 reported = seconds
             shards = [pool.submit(trainer.find_gradients, shard) for shard in _split(batch)]
             batch = sampler.draw_batch(BATCH)  # the next one, while the shards are worked on

@@ -1,6 +1,8 @@
 """Reference models as bytes: safetensors that say how to build what they fill. Never a pickle."""
 
+import hashlib
 import json
+import math
 from dataclasses import asdict
 from typing import Any, Final, TypeVar
 
@@ -19,6 +21,7 @@ from workers.cgan.reference import ReferenceColours
 
 FORMAT: Final = "nurie-cgan"
 METADATA_KEY: Final = "nurie"
+DIGEST_KEY: Final = "sha256"
 COLOURS_KEY: Final = "reference_colours"
 MAX_WIDTH: Final = 1024
 MAX_LEVELS: Final = 6
@@ -42,6 +45,7 @@ def save_model(model: Model) -> bytes:
     }
     if isinstance(model, ReferenceModel):
         about["shading"] = model.shading
+    about[DIGEST_KEY] = _digest(about, safetensors.torch.save(tensors))
     # One entry: safetensors writes several in any order, and the same model must be the same bytes.
     return safetensors.torch.save(tensors, metadata={METADATA_KEY: json.dumps(about, sort_keys=True)})
 
@@ -62,6 +66,8 @@ def load_model(data: bytes) -> Model:
         tensors = safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError) as error:
         raise ModelMissingError(f"{DAMAGED} ({type(error).__name__})") from error
+    if metadata.get(DIGEST_KEY) != _digest(metadata, data):
+        raise ModelMissingError(f"{DAMAGED} (they are not what was saved)")
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise ModelMissingError(f"{DAMAGED} (not all are finite numbers)")
     if metadata.get("preset") == "original":
@@ -87,17 +93,17 @@ def _config(metadata: dict[str, Any]) -> NetworkConfig:
     try:
         raw = metadata["config"]
         config = NetworkConfig(tuple(map(int, raw["widths"])), int(raw["waves"]), float(raw["chroma_scale"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelMissingError("reference model: its configuration is damaged") from error
     _check_widths(config.widths)
-    if not 0 <= config.waves <= MAX_WAVES:
+    if not 0 <= config.waves <= MAX_WAVES or not 0 < config.chroma_scale < math.inf:
         raise ModelMissingError("reference model: its configuration is damaged")
     return config
 
 
 def _shading(metadata: dict[str, Any]) -> float:
     shading = metadata.get("shading")
-    if not isinstance(shading, float) or not 0 <= shading < float("inf"):
+    if not isinstance(shading, float) or not 0 <= shading < math.inf:
         raise ModelMissingError("reference model: its shading is damaged")
     return shading
 
@@ -105,7 +111,7 @@ def _shading(metadata: dict[str, Any]) -> float:
 def _original_config(metadata: dict[str, Any]) -> original.OriginalConfig:
     try:
         first, second, third, fourth, fifth = map(int, metadata["config"]["widths"])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ModelMissingError("reference model: its configuration is damaged") from error
     config = original.OriginalConfig((first, second, third, fourth, fifth))
     _check_widths(config.widths)
@@ -118,6 +124,13 @@ def _check_widths(widths: tuple[int, ...]) -> None:
         raise ModelMissingError("reference model: its configuration is damaged")
 
 
+def _digest(about: dict[str, Any], data: bytes) -> str:
+    """SHA-256 of what the metadata says and of the tensors in a safetensors file, whatever its own header is."""
+    said = json.dumps({name: value for name, value in about.items() if name != DIGEST_KEY}, sort_keys=True)
+    header_bytes = 8 + int.from_bytes(data[:8], "little")
+    return hashlib.sha256(said.encode() + data[header_bytes:]).hexdigest()
+
+
 def _read_metadata(data: bytes) -> dict[str, Any]:
     """Ours in a safetensors header: 8 bytes of its length, little-endian, then JSON."""
     length = int.from_bytes(data[:8], "little")
@@ -126,7 +139,7 @@ def _read_metadata(data: bytes) -> dict[str, Any]:
     try:
         entries = json.loads(data[8 : 8 + length])["__metadata__"]
         metadata = json.loads(entries[METADATA_KEY])
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ModelMissingError("reference model: its header is damaged") from error
     if not isinstance(metadata, dict):
         raise ModelMissingError("reference model: its header is damaged")

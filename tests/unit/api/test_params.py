@@ -66,6 +66,7 @@ def test_every_parameter_can_be_chosen_and_read_back() -> None:
         {"blend": float("inf")},
         {"keep_lightness": "maybe"},
         {"preset": "fast"},
+        {"preset": "original", "epochs": 301},
         {"seed": -1},
         {"seed": 2**32},
         {"format": "bmp"},

@@ -1,5 +1,6 @@
 """Training as the queue does it: with a lease, a store and the truth, but without a broker."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,17 +9,20 @@ from common.imaging import encode_image
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
 from common.jobs.ids import new_id, sha256_hex
-from common.jobs.models import LOCAL_TENANT, ReferenceModel
-from common.jobs.states import ModelStatus
+from common.jobs.models import LOCAL_TENANT, Page, ReferenceModel
+from common.jobs.states import ModelStatus, PageStatus
 from common.jobs.store import JobStore, NewJob, NewPage
 from common.jobs.work import WorkStore
+from common.names import Artifact, Stage
 from common.params import JobParams
 from common.settings import Settings
 from storage import keys
 from storage.local import LocalStore
-from workers.cgan.tasks import train_model
+from workers.cgan.original import network as original_network
+from workers.cgan.original.network import Generator, OriginalConfig
+from workers.cgan.tasks import draft_page, train_model
 from workers.cgan.weights import load_model
-from workers.stage import Resources
+from workers.stage import Resources, execute_stage
 
 
 class Room:
@@ -33,7 +37,7 @@ class Room:
         work = WorkStore(self.database, 60, "worker-1")
         self.resources = Resources(Settings(data=folder), work, self.store)
 
-    def submit(self, reference: bytes | None) -> str:
+    def submit(self, reference: bytes | None, params: JobParams = JobParams(epochs=1)) -> str:  # noqa: B008
         """A job with one page and one reference, whose object is missing when it is None."""
         job_id = new_id()
         key = keys.reference(job_id, 1)
@@ -41,7 +45,7 @@ class Room:
             self.store.put(key, reference, media_type="image/png")
         page = NewPage("1.png", {"key": "k", "sha256": "1" * 64, "size": 1, "filename": "1.png"})
         reference_entry = {"name": "r.png", "key": key, "sha256": sha256_hex(reference or b"")}
-        self.jobs.create_job(NewJob(job_id, LOCAL_TENANT, JobParams(epochs=1), [page], [reference_entry]))
+        self.jobs.create_job(NewJob(job_id, LOCAL_TENANT, params, [page], [reference_entry]))
         return job_id
 
     def train(self) -> ReferenceModel:
@@ -49,6 +53,15 @@ class Room:
         train_model(self.resources, message.key, message.job_id, message.attempt)
         with self.database.reading() as session:
             return session.get_one(ReferenceModel, message.key)
+
+    def draft(self) -> Page:
+        """Draft the page that is due, and return what became of it."""
+        self.resources.work.sign_in(Stage.CGAN, 1)
+        (message,) = self.dispatch.start_pages(4)
+        ref = message.ref
+        execute_stage(self.resources, Stage.CGAN, ref, draft_page)
+        with self.database.reading() as session:
+            return session.get_one(Page, (ref.job_id, ref.number))
 
 
 @pytest.fixture
@@ -64,6 +77,52 @@ def test_a_training_ends_in_a_model_that_can_be_loaded(room, two_tone_page):
     assert (model.status, model.progress) == (ModelStatus.READY, 1.0)
     assert model.losses["chroma"] > 0
     load_model(room.store.get(keys.model(model.key)))
+
+
+def test_a_card_lies_beside_the_model(room, two_tone_page):
+    room.submit(encode_image(two_tone_page))
+    model = room.train()
+    card = json.loads(room.store.get(keys.model_card(model.key)))
+    assert (card["preset"], card["epochs"], card["references"]) == (
+        "default",
+        1,
+        [sha256_hex(encode_image(two_tone_page))],
+    )
+    assert card["losses"]["chroma"] > 0
+    assert 1 <= len(card["palette_lab"]) <= 12
+
+
+@pytest.mark.parametrize("preset", ["default", "original"])
+def test_a_page_is_drafted_by_the_model_of_its_job(room, two_tone_page, to_grey, preset, monkeypatch):
+    tiny = (2, 2, 2, 2, 2)
+    monkeypatch.setattr(original_network, "OriginalConfig", lambda widths=tiny: OriginalConfig(widths))
+    room.store.put("k", encode_image(to_grey(two_tone_page)), media_type="image/png")
+    room.submit(encode_image(two_tone_page), JobParams(epochs=1, preset=preset))
+    key = room.train().key
+    page = room.draft()
+    assert (page.stage, page.error_code) == (Stage.S2P, None)
+    assert {Artifact.DRAFT, Artifact.REGIONS, Artifact.HINTS} <= page.artifacts.keys()
+    generator = load_model(room.store.get(keys.model(key)))
+    assert isinstance(generator, Generator) == (preset == "original")
+
+
+@pytest.mark.parametrize("lost", ["damaged", "gone"])
+def test_a_model_that_is_lost_is_trained_again_while_its_page_waits(room, two_tone_page, to_grey, lost):
+    room.store.put("k", encode_image(to_grey(two_tone_page)), media_type="image/png")
+    room.submit(encode_image(two_tone_page))
+    key = room.train().key
+    whole = room.store.get(keys.model(key))
+    if lost == "gone":
+        room.store.delete(keys.model(key))
+    else:
+        room.store.put(keys.model(key), whole[:-1], media_type="application/octet-stream")
+    page = room.draft()
+    assert (page.status, page.stage, page.error_code) == (PageStatus.QUEUED, Stage.CGAN, "model_missing")
+    assert room.train().status == ModelStatus.READY
+    assert room.store.get(keys.model(key)) == whole
+    with room.database.writing() as session:
+        session.get_one(Page, (page.job_id, page.number)).not_before = 0.0
+    assert room.draft().stage == Stage.S2P
 
 
 def test_a_reference_that_is_gone_fails_the_training_for_good(room):

@@ -1,4 +1,6 @@
+import copy
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -78,6 +80,20 @@ def test_a_training_on_many_references_can_be_cancelled_while_it_prepares_each(t
         CropSampler(prepare_each([two_tone_page] * 9, 100, cancel_before_the_third), 0)
 
 
+def test_a_training_under_way_can_be_cancelled_between_any_two_steps(two_tone_page, monkeypatch):
+    monkeypatch.setattr(training, "PROGRESS_EVERY_S", 0.0)
+    epochs = []
+
+    def cancel(progress):
+        epochs.append(progress.epoch)
+        if progress.epoch == 2:
+            raise CancelledError("job 1 was cancelled")
+
+    with pytest.raises(CancelledError):
+        train_reference([two_tone_page], TrainingSettings(1000, 0), cancel)
+    assert epochs[-1] == 2
+
+
 def test_progress_is_told_within_a_long_epoch(two_tone_page, monkeypatch):
     monkeypatch.setattr(training, "PROGRESS_EVERY_S", 0.0)
     seen = []
@@ -136,23 +152,43 @@ def test_a_saved_original_is_loaded_as_what_it_is():
     assert torch.equal(loaded(grey), generator(grey))
 
 
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda data: b"",
-        lambda data: data[:7],
-        lambda data: data[: len(data) // 2],
-        lambda data: b"\x80\x04" + data,
-        lambda data: data.replace(b"nurie-cgan", b"other-cgan", 1),
-        lambda data: data.replace(b"chroma_scale", b"chroma_sca1e", 1),
-        lambda data: data.replace(b"shading", b"shad1ng", 1),
-        lambda data: data[:-4] + np.float32(np.nan).tobytes(),
-    ],
-    ids=["empty", "too short", "half", "shifted", "foreign", "no config", "no shading", "not a number"],
-)
+DAMAGES = {
+    "empty": lambda data: b"",
+    "too short": lambda data: data[:7],
+    "half": lambda data: data[: len(data) // 2],
+    "shifted": lambda data: b"\x80\x04" + data,
+    "foreign": lambda data: data.replace(b"nurie-cgan", b"other-cgan", 1),
+    "another configuration": lambda data: data.replace(b"chroma_scale", b"chroma_sca1e", 1),
+    "another preset": lambda data: data.replace(b"default", b"defau1t", 1),
+    "not a number": lambda data: data[:-4] + np.float32(np.nan).tobytes(),
+    "one bit": lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],
+    "a deep header": lambda data: data[:8] + (b"[" * int.from_bytes(data[:8], "little")) + data[8:],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
 def test_a_damaged_or_foreign_model_is_refused(model, damage):
     with pytest.raises(ModelMissingError):
         load_model(damage(save_model(model)))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"widths": (10**6, 1)},
+        {"widths": ()},
+        {"widths": (64, math.inf)},
+        {"waves": -1},
+        {"chroma_scale": math.nan},
+        {"chroma_scale": -40.0},
+    ],
+    ids=str,
+)
+def test_a_whole_file_with_a_configuration_that_makes_no_sense_is_refused(model, config):
+    generator = copy.copy(model.generator)
+    generator.config = replace(generator.config, **config)
+    with pytest.raises(ModelMissingError, match="configuration"):
+        load_model(save_model(replace(model, generator=generator)))
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 10, 11, 500])
