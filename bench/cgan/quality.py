@@ -59,7 +59,7 @@ def judge(page: NDArray[np.uint8], truth: NDArray[np.uint8], model: ReferenceMod
     """Colour a grey page and compare."""
     draft = paint_page(page, model, JobParams()).draft_rgb
     lightness = page_lightness(page)
-    mean = np.broadcast_to(model.colours.samples[:, 1:].mean(axis=0), (*lightness.shape, 2))
+    mean = np.broadcast_to(model.samples[:, 1:].mean(axis=0), (*lightness.shape, 2))
     tinted = lab_to_rgb(np.dstack((lightness, mean)).astype(np.float32))
     errors = [chroma_error(picture, truth) for picture in (draft, page, tinted)]
     return Result(page, draft, truth, *errors, psnr_db(draft, truth) - psnr_db(page, truth))

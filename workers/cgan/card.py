@@ -32,7 +32,7 @@ def describe_model(
         "losses": {name: round(value, 4) for name, value in last.losses.items()},
     }
     if isinstance(model, ReferenceModel):
-        palette = find_palette(model.colours.samples, params.palette_size)
+        palette = find_palette(model.samples, params.palette_size)
         card["shading"] = round(model.shading, 3)
         card["palette_lab"] = [[round(float(value), 1) for value in colour] for colour in palette]
     return card

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from workers.cgan.network import Generator
 from workers.cgan.progress import OnProgress, prepare_each
-from workers.cgan.reference import ReferenceColours, sample_colours
+from workers.cgan.reference import sample_colours
 from workers.cgan.shading import measure_shading
 from workers.cgan.training import TrainingSettings, check_references, train_generator
 
@@ -19,12 +19,12 @@ class ReferenceModel:
 
     Attributes:
         generator: in eval mode.
-        colours: pixels of the references, for palette and usual colours.
+        samples: (N, 3) float32, pixels of the references from `sample_colours`, for the palette.
         shading: how much their colours vary inside regions, from `measure_shading`.
     """
 
     generator: Generator
-    colours: ReferenceColours
+    samples: NDArray[np.float32]
     shading: float
 
 

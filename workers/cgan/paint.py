@@ -47,7 +47,7 @@ def paint_page(page_rgb: NDArray[np.uint8], model: ReferenceModel, params: JobPa
         )
     grey = smooth_screentone(shrink_page(page_grey))
     light = page_lightness(np.repeat(grey[..., None], 3, axis=2))
-    reading = read_page(light, model.generator, model.colours)
+    reading = read_page(light, model.generator)
     predicted, confidence = (
         np.asarray(cv2.resize(plane, light.shape[::-1], interpolation=cv2.INTER_LINEAR), dtype=np.float32)
         for plane in (reading.chroma, reading.confidence)
@@ -57,7 +57,7 @@ def paint_page(page_rgb: NDArray[np.uint8], model: ReferenceModel, params: JobPa
     covered = cover_letters(white)
     predicted[covered], confidence[covered] = 0, 1
     regions = segment_regions(find_lines(grey) & ~white, params.trapped_ball_radii, fixed=white)
-    palette_lab = find_palette(model.colours.samples, params.palette_size)
+    palette_lab = find_palette(model.samples, params.palette_size)
     factor = params.saturation * find_trust(model.shading)
     chroma, sure = colour_regions(predicted, confidence, light, regions, factor=factor, palette_lab=palette_lab)
     chroma[covered] = 0

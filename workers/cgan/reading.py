@@ -1,4 +1,4 @@
-"""How the network reads a page: a moderate size, several views, joined up at the page's size."""
+"""How the network reads a page: at moderate sizes, long pages in windows."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -9,11 +9,10 @@ import torch
 from numpy.typing import NDArray
 
 from workers.cgan.network import Generator
-from workers.cgan.reference import ReferenceColours
 from workers.cgan.training import autocast, limit_threads
 
-READ_SIDES_PX: Final = (288, 368)
-"""Short sides at which a page is read; the mean over sizes and mirrored views mutes what the views disagree on."""
+READ_SIDES_PX: Final = (352, 448)
+"""Short sides at which a page is read; where the two readings disagree the network does not know."""
 WINDOW_PX: Final = 1024
 OVERLAP_PX: Final = 160
 """A long page is read in windows of this length, each with such a margin that is thrown away: more than the network
@@ -22,11 +21,9 @@ MAX_ENLARGEMENT: Final = 2.0
 MAX_LONG_PX: Final = 16_384
 """No page is read longer than this: a strip of 10×2,000,000 px is a legal page, too."""
 DOUBT: Final = 2.0
-"""How strongly disagreement between views mutes: confidence is |mean|² / (|mean|² + DOUBT · variance)."""
-USUAL: Final = 0.5
-"""Share of the references' usual chroma of a lightness that stands in for what the network is unsure of."""
+"""How strongly disagreement mutes: confidence is |mean|² / (|mean|² + DOUBT · variance)."""
 FLOOR: Final = 4.0
-"""Chroma, squared, below which confidence means nothing: a grey that all views agree on is sure all the same."""
+"""Chroma, squared, below which confidence means nothing: a grey that all readings agree on is sure all the same."""
 
 
 @dataclass(frozen=True)
@@ -42,38 +39,26 @@ class Reading:
     confidence: NDArray[np.float32]
 
 
-def read_page(lightness: NDArray[np.float32], generator: Generator, colours: ReferenceColours) -> Reading:
-    """Predict a page's chroma at the network's working size, with how sure it is.
-
-    Where views of the page disagree the network does not know: there its chroma gives way to half of what the
-    references usually have at that lightness.
+def read_page(lightness: NDArray[np.float32], generator: Generator) -> Reading:
+    """Predict a page's chroma at the network's working size, muted where its readings at several sizes disagree.
 
     Args:
         lightness: (H, W) float32, 0..100, L of CIELAB with screentone smoothed.
         generator: in eval mode.
-        colours: of the same references.
 
     Returns:
-        A reading of about 200 px short side.
+        A reading of about 220 px short side.
     """
-    views = []
     sizes = (fit_lightness(lightness, side, generator.config.multiple_px) for side in READ_SIDES_PX)
     # Thin pages have but one size at which they can be read.
-    for small in {size.shape: size for size in sizes}.values():
-        for mirrored in (False, True):
-            view = np.ascontiguousarray(small[:, ::-1]) if mirrored else small
-            chroma = _run(view, generator)
-            views.append(np.ascontiguousarray(chroma[:, ::-1]) if mirrored else chroma)
+    views = [_run(size, generator) for size in {size.shape: size for size in sizes}.values()]
     height, width = views[-1].shape[:2]
     stack = np.stack([cv2.resize(view, (width, height), interpolation=cv2.INTER_LINEAR) for view in views])
     mean = stack.mean(axis=0)
     strength = (mean**2).sum(axis=2) + FLOOR
     variance = ((stack - mean) ** 2).sum(axis=3).mean(axis=0)
     confidence = strength / (strength + DOUBT * variance)
-    shrunk = cv2.resize(lightness, (width, height), interpolation=cv2.INTER_AREA)
-    usual = colours.usual_chroma(np.asarray(shrunk, dtype=np.float32))
-    sure = confidence[..., None]
-    return Reading(np.asarray(sure * mean + (1 - sure) * USUAL * usual, dtype=np.float32), confidence)
+    return Reading(np.asarray(mean * confidence[..., None], dtype=np.float32), confidence)
 
 
 def fit_lightness(lightness: NDArray[np.float32], short_px: int, multiple_px: int) -> NDArray[np.float32]:

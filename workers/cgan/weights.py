@@ -17,7 +17,6 @@ from workers.cgan.model import ReferenceModel
 from workers.cgan.network import Generator, NetworkConfig
 from workers.cgan.original import network as original
 from workers.cgan.presets import Model
-from workers.cgan.reference import ReferenceColours
 
 FORMAT: Final = "nurie-cgan"
 METADATA_KEY: Final = "nurie"
@@ -36,7 +35,7 @@ def save_model(model: Model) -> bytes:
     generator = model.generator if isinstance(model, ReferenceModel) else model
     tensors = {name: tensor.detach().contiguous().cpu() for name, tensor in generator.state_dict().items()}
     if isinstance(model, ReferenceModel):
-        tensors[COLOURS_KEY] = torch.from_numpy(model.colours.samples)
+        tensors[COLOURS_KEY] = torch.from_numpy(model.samples)
     about: dict[str, Any] = {
         "format": FORMAT,
         "training_version": TRAINING_VERSION,
@@ -76,9 +75,8 @@ def load_model(data: bytes) -> Model:
     if samples is None or samples.ndim != 2 or samples.shape[1] != 3 or not len(samples):
         raise ModelMissingError(f"{DAMAGED} (the references' colours are missing)")
     generator = _fill(Generator(_config(metadata)), tensors)
-    colours = ReferenceColours(samples.float().numpy())
     generator = generator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return ReferenceModel(generator, colours, _shading(metadata))
+    return ReferenceModel(generator, samples.float().numpy(), _shading(metadata))
 
 
 def _fill(network: Network, tensors: dict[str, Tensor]) -> Network:

@@ -27,7 +27,7 @@ def ignore_progress(progress):
 
 def test_a_taught_generator_halves_the_chroma_error_of_grey(two_tone_page, model, to_grey):
     lightness = page_lightness(to_grey(two_tone_page))
-    reading = read_page(lightness, model.generator, model.colours)
+    reading = read_page(lightness, model.generator)
     predicted = cv2.resize(reading.chroma, lightness.shape[::-1])
     truth = rgb_to_lab(two_tone_page)[..., 1:]
     error = np.linalg.norm(predicted - truth, axis=2).mean()
@@ -138,7 +138,7 @@ def test_a_saved_model_predicts_the_same_when_loaded(model):
     lightness = np.tile(np.linspace(0, 100, 96, dtype=np.float32), (96, 1))
     loaded = load_model(save_model(model))
     assert not loaded.generator.training
-    one, other = (read_page(lightness, each.generator, each.colours) for each in (model, loaded))
+    one, other = (read_page(lightness, each.generator) for each in (model, loaded))
     assert np.array_equal(one.chroma, other.chroma)
     assert np.array_equal(one.confidence, other.confidence)
 
