@@ -19,6 +19,7 @@ from samples.story import STORY
 from workers.cgan.model import ReferenceModel, train_reference
 from workers.cgan.paint import paint_page
 from workers.cgan.training import TrainingSettings
+from workers.cgan.working_size import shrink_page
 
 PAIRS = (
     ("e03p02", ("e03p03",)),
@@ -104,7 +105,7 @@ def measure_real(folder: Path) -> tuple[list[Figure], dict[str, Result]]:
 
     def run(name: str, references: tuple[str, ...]) -> Result:
         if references not in models:
-            pictures = [read(pages[reference]) for reference in references]
+            pictures = [shrink_page(read(pages[reference])) for reference in references]
             models[references] = train_reference(pictures, TrainingSettings(), lambda _: None)
         truth = read(pages[name])
         return judge(turn_grey(truth), truth, models[references])

@@ -15,6 +15,7 @@ from common.params import JobParams
 from workers.cgan.model import ReferenceModel
 from workers.cgan.original.paint import paint_original
 from workers.cgan.original.training import train_original
+from workers.cgan.working_size import shrink_page
 
 WIDTH_PX = 360
 SAMPLE_PAGES = ("002.png", "003.png", "004.png")
@@ -45,7 +46,7 @@ def _write(path: Path, results: list[Result], references: list[Path]) -> None:
 
 def _paint_original(references: Iterable[Path], results: list[Result]) -> list[NDArray[np.uint8] | None]:
     """What the original, trained whole on the references, makes of each page; None for each without references."""
-    pictures = [read(path) for path in references]
+    pictures = [shrink_page(read(path)) for path in references]
     if not pictures:
         return [None] * len(results)
     started = time.monotonic()

@@ -24,6 +24,7 @@ from workers.cgan.regions import segment_regions
 from workers.cgan.screentone import smooth_screentone
 from workers.cgan.training import TrainingSettings
 from workers.cgan.weights import save_model
+from workers.cgan.working_size import shrink_page
 
 ORIGINAL_ITERATIONS = 3
 SIZES_PX = ((768, 1088), (1536, 2176), (3000, 4000))
@@ -36,7 +37,7 @@ TRIES = 3
 
 def measure_training(reference: Path) -> tuple[list[Figure], ReferenceModel]:
     """Both presets in one run: the original for a few iterations, scaled to its 100, and ours whole."""
-    picture = read(reference)
+    picture = shrink_page(read(reference))  # as the stage does
     marks: dict[int, float] = {}
 
     def mark(progress: TrainingProgress) -> None:
