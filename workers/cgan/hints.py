@@ -68,17 +68,16 @@ def _deepest_points(regions: NDArray[np.uint16], wanted: NDArray[np.intp]) -> ND
     if not len(wanted):
         return np.empty((0, 2), dtype=np.intp)
     walled = np.pad(find_insides(regions).astype(np.uint8), 1)
-    depth = cv2.distanceTransform(walled, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1]
-    # A region that is all rim has its hint there.
-    depth = np.maximum(depth, (regions > 0) * np.float32(0.5))
-    rows, columns = np.nonzero(depth)
-    owner, deep = regions[rows, columns], depth[rows, columns]
-    order = np.lexsort((deep, owner))
-    last = np.append(np.flatnonzero(np.diff(owner[order])), len(order) - 1) if len(order) else order
-    points = np.zeros((int(regions.max()) + 1, 2), dtype=np.intp)
-    best = order[last]
-    points[owner[best]] = np.column_stack((rows[best], columns[best]))
-    return points[wanted]
+    depth = cv2.distanceTransform(walled, cv2.DIST_L2, cv2.DIST_MASK_5)[1:-1, 1:-1].ravel()
+    owner = regions.ravel()
+    deepest = np.zeros(int(regions.max()) + 1, dtype=np.float32)
+    np.maximum.at(deepest, owner, depth)
+    # Of pixels equally deep the middle one; a region that is all rim has its hint there.
+    candidates = np.flatnonzero((depth == deepest[owner]) & (owner > 0))
+    candidates = candidates[np.argsort(owner[candidates], kind="stable")]
+    first, last = (np.searchsorted(owner[candidates], wanted, side) for side in ("left", "right"))
+    rows, columns = np.divmod(candidates[(first + last) // 2], regions.shape[1])
+    return np.column_stack((rows, columns))
 
 
 def _mean_colours(
