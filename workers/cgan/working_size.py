@@ -18,8 +18,8 @@ def shrink_page(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = min(1.0, WORK_SHORT_PX / min(height, width), (WORK_PIXELS / (height * width)) ** 0.5)
     if scale == 1.0:
         return page
-    # What is one pixel thin cannot be made thinner, so its length is bounded too.
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    size = (min(size[0], WORK_PIXELS // size[1]), min(size[1], WORK_PIXELS // size[0]))
+    # What is one pixel thin cannot be made thinner: its length alone must bear it.
+    width, height = (max(1, min(round(side * scale), WORK_PIXELS)) for side in (width, height))
+    size = (min(width, WORK_PIXELS // height), min(height, WORK_PIXELS // width))
     small = cv2.resize(page, size, interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.uint8).reshape(size[::-1] + page.shape[2:])

@@ -6,6 +6,7 @@ import pytest
 
 from common.lab import page_lightness, rgb_to_lab
 from common.params import JobParams
+from workers.cgan import working_size
 from workers.cgan.bubbles import cover_letters, find_white
 from workers.cgan.hints import MAX_PAGE_HINTS, pick_hints
 from workers.cgan.paint import paint_page
@@ -288,6 +289,13 @@ def test_pages_of_odd_sizes_are_painted(model, size):
     result = paint_page(page, model, PARAMS)
     assert result.draft_rgb.shape == page.shape
     assert result.regions.shape == size
+
+
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (2, 1500), (60, 50), (100, 100), (90, 40)])
+def test_a_page_of_any_shape_is_shrunk_to_the_pixels_that_are_allowed(monkeypatch, size):
+    monkeypatch.setattr(working_size, "WORK_PIXELS", 1000)
+    height, width = working_size.shrink_page(np.zeros((*size, 3), dtype=np.uint8)).shape[:2]
+    assert 800 <= height * width <= 1000
 
 
 def test_a_strip_is_painted_like_the_pages_that_it_is_made_of(model, two_tone_page, to_grey):
