@@ -179,7 +179,14 @@ class WorkStore:
 
     def commit_model(self, key: str, attempt: int, seconds: float) -> bool:
         return self._end_model(
-            key, attempt, status=ModelStatus.READY, progress=1.0, seconds=seconds, error_code=None, error_detail=None
+            key,
+            attempt,
+            status=ModelStatus.READY,
+            failures=0,
+            progress=1.0,
+            seconds=seconds,
+            error_code=None,
+            error_detail=None,
         )
 
     def fail_model(self, key: str, attempt: int, code: str, detail: str, retry_in_s: float | None) -> bool:

@@ -116,3 +116,7 @@ def test_no_change_runs_nothing_again_and_of_two_the_earlier_counts() -> None:
     both = parse_params({"blend": 0.1, "saturation": 2})
     assert first_changed_stage(JobParams(), both) is Stage.CGAN
     assert first_changed_stage(both, JobParams()) is Stage.CGAN
+
+
+def test_a_stored_job_beyond_a_later_limit_can_still_be_read():
+    assert JobParams.model_validate({"preset": "original", "epochs": 1000}).epochs == 1000
