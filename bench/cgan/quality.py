@@ -1,6 +1,5 @@
 """How near drafts come to the truth: chroma error and PSNR beside grey, and beside the reference's mean colour."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +100,7 @@ def measure_sample(folder: Path, model: ReferenceModel) -> list[Figure]:
 def measure_real(folder: Path) -> tuple[list[Figure], dict[str, Result]]:
     """The six pairs of painted pages, turned grey; then what a second reference does."""
     models: dict[tuple[str, ...], ReferenceModel] = {}
-    pages = {path.stem: path for path in sorted(folder.rglob("*")) if path.is_file()}
+    pages = find_pages(folder)
 
     def run(name: str, references: tuple[str, ...]) -> Result:
         if references not in models:
@@ -122,10 +121,15 @@ def measure_real(folder: Path) -> tuple[list[Figure], dict[str, Result]]:
             Figure(f"{pair}: PSNR above grey's", result.gain_db, "dB"),
         ]
     ratios = [result.ratio for result in results.values()]
+    gains_db = [result.gain_db for result in results.values()]
     figures += [
         Figure("six pairs: mean chroma error", float(np.mean(ratios)), "grey", 0.85),
         Figure(
-            "six pairs: mean PSNR above grey's", _mean([result.gain_db for result in results.values()]), "dB", 2, True
+            "six pairs: mean PSNR above grey's",
+            float(np.mean(gains_db)),
+            "dB",
+            2,
+            True,
         ),
     ]
     for name in PAGES_FOR_TWO:
@@ -133,6 +137,11 @@ def measure_real(folder: Path) -> tuple[list[Figure], dict[str, Result]]:
         both = run(name, TWO_REFERENCES).error
         figures.append(Figure(f"{name}: two references beside the better one", both / alone, "×", 1.03))
     return figures, results
+
+
+def find_pages(folder: Path) -> dict[str, Path]:
+    """Every file below the folder, by its name without the ending."""
+    return {path.stem: path for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def turn_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -147,7 +156,3 @@ def chroma_error(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
 def psnr_db(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
     error = float(((picture.astype(np.float32) - truth) ** 2).mean())
     return float(10 * np.log10(255**2 / max(error, 1e-9)))
-
-
-def _mean(values: Sequence[float]) -> float:
-    return float(np.mean(values))

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.cgan.quality import PAIRS, Result, judge
+from bench.cgan.quality import PAIRS, Result, find_pages, judge
 from bench.cgan.speed import read
 from common.imaging import encode_image
 from common.params import JobParams
@@ -30,7 +30,7 @@ def draw_sheets(
     _write(out / "sample.png", results, [sample / "reference.png"] if with_original else [])
     for references in dict.fromkeys(references for name, references in PAIRS if name in real):
         names = [name for name, others in PAIRS if others == references and name in real]
-        paths = [next(pages.rglob(f"{reference}.*")) for reference in references] if pages and with_original else []
+        paths = [find_pages(pages)[reference] for reference in references] if pages and with_original else []
         drafts = _paint_original(paths, [real[name] for name in names])
         for name, draft in zip(names, drafts, strict=True):
             (out / f"{name}.png").write_bytes(encode_image(_join(real[name], draft)))

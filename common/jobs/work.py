@@ -38,6 +38,7 @@ class Claim:
     artifacts: dict[str, Any]
     truth: dict[str, str] | None  # {key, sha256}
     model_key: str
+    model_attempt: int  # of the training that made it
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ class WorkStore:
             page = session.get_one(Page, (ref.job_id, ref.number))
             truth = page.truth_key and {"key": page.truth_key, "sha256": page.truth_sha256 or ""}
             params = page_params(job, page)
-            return Claim(ref, page.name, params, dict(page.artifacts), truth or None, job.model_key)
+            trained = session.get_one(ReferenceModel, job.model_key).attempt
+            return Claim(ref, page.name, params, dict(page.artifacts), truth or None, job.model_key, trained)
 
     def renew_page(self, ref: PageRef, stage: Stage) -> bool:
         """Renew the lease; False when the page is no longer this run's."""
@@ -210,12 +212,13 @@ class WorkStore:
         """Give a training up that nobody waits for any more."""
         return self._end_model(key, attempt, status=ModelStatus.MISSING, progress=0.0)
 
-    def discard_model(self, key: str) -> bool:
-        """Have a trained model trained again, since its object is gone or damaged; False when that is under way."""
+    def discard_model(self, key: str, attempt: int) -> bool:
+        """Have what a training made trained again, since it is gone or damaged; False when a newer one has begun."""
         with self._database.writing() as session:
             discarded = session.execute(
                 update(ReferenceModel)
-                .where(ReferenceModel.key == key, ReferenceModel.status == ModelStatus.READY)
+                .where(ReferenceModel.key == key, ReferenceModel.attempt == attempt)
+                .where(ReferenceModel.status == ModelStatus.READY)
                 .values(status=ModelStatus.MISSING, progress=0.0, not_before=0.0)
             )
             return _rows(discarded) == 1

@@ -138,12 +138,12 @@ def _record_failure(resources: Resources, key: str, attempt: int, cause: NurieEr
 
 
 def _find_model(run: StageRun) -> presets.Model:
-    """The page's model; where it is gone, damaged or of another version, it is trained again and the page waits."""
+    """The page's model; one that is gone, damaged or of another version is trained again, and the page tried again."""
     key = run.claim.model_key
     try:
         return _load_model(run.resources.store, key)  # type: ignore[arg-type]  # stores hash by identity
     except (NotFoundError, ModelMissingError) as error:
-        run.resources.work.discard_model(key)
+        run.resources.work.discard_model(key, run.claim.model_attempt)
         raise ModelLostError(f"{error}; it is trained again") from error
 
 

@@ -44,7 +44,7 @@ def save_model(model: Model) -> bytes:
     }
     if isinstance(model, ReferenceModel):
         about["shading"] = model.shading
-    about[DIGEST_KEY] = _digest(about, safetensors.torch.save(tensors))
+    about[DIGEST_KEY] = _digest(about, tensors)
     # One entry: safetensors writes several in any order, and the same model must be the same bytes.
     return safetensors.torch.save(tensors, metadata={METADATA_KEY: json.dumps(about, sort_keys=True)})
 
@@ -65,7 +65,7 @@ def load_model(data: bytes) -> Model:
         tensors = safetensors.torch.load(data)
     except (safetensors.SafetensorError, ValueError) as error:
         raise ModelMissingError(f"{DAMAGED} ({type(error).__name__})") from error
-    if metadata.get(DIGEST_KEY) != _digest(metadata, data):
+    if metadata.get(DIGEST_KEY) != _digest(metadata, tensors):
         raise ModelMissingError(f"{DAMAGED} (they are not what was saved)")
     if not all(bool(torch.isfinite(tensor).all()) for tensor in tensors.values()):
         raise ModelMissingError(f"{DAMAGED} (not all are finite numbers)")
@@ -122,11 +122,10 @@ def _check_widths(widths: tuple[int, ...]) -> None:
         raise ModelMissingError("reference model: its configuration is damaged")
 
 
-def _digest(about: dict[str, Any], data: bytes) -> str:
-    """SHA-256 of what the metadata says and of the tensors in a safetensors file, whatever its own header is."""
+def _digest(about: dict[str, Any], tensors: dict[str, Tensor]) -> str:
+    """SHA-256 of what the metadata says and of the tensors: their names, types, shapes and numbers."""
     said = json.dumps({name: value for name, value in about.items() if name != DIGEST_KEY}, sort_keys=True)
-    header_bytes = 8 + int.from_bytes(data[:8], "little")
-    return hashlib.sha256(said.encode() + data[header_bytes:]).hexdigest()
+    return hashlib.sha256(said.encode() + safetensors.torch.save(tensors)).hexdigest()
 
 
 def _read_metadata(data: bytes) -> dict[str, Any]:

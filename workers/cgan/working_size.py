@@ -18,8 +18,9 @@ def shrink_page(page: NDArray[np.uint8]) -> NDArray[np.uint8]:
     scale = min(1.0, WORK_SHORT_PX / min(height, width), (WORK_PIXELS / (height * width)) ** 0.5)
     if scale == 1.0:
         return page
-    # What is one pixel thin cannot be made thinner: its length alone must bear it.
-    width, height = (max(1, min(round(side * scale), WORK_PIXELS)) for side in (width, height))
-    size = (min(width, WORK_PIXELS // height), min(height, WORK_PIXELS // width))
+    # What is a few pixels thin can hardly be made thinner: its length must bear what rounding adds.
+    short = max(1, round(min(height, width) * scale))
+    long = max(1, min(round(max(height, width) * scale), WORK_PIXELS // short))
+    size = (short, long) if width < height else (long, short)
     small = cv2.resize(page, size, interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.uint8).reshape(size[::-1] + page.shape[2:])

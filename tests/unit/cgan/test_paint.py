@@ -291,7 +291,7 @@ def test_pages_of_odd_sizes_are_painted(model, size):
     assert result.regions.shape == size
 
 
-@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (2, 1500), (60, 50), (100, 100), (90, 40)])
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 1), (2, 1500), (2, 625), (3, 1125), (60, 50), (100, 100), (90, 40)])
 def test_a_page_of_any_shape_is_shrunk_to_the_pixels_that_are_allowed(monkeypatch, size):
     monkeypatch.setattr(working_size, "WORK_PIXELS", 1000)
     height, width = working_size.shrink_page(np.zeros((*size, 3), dtype=np.uint8)).shape[:2]

@@ -125,6 +125,16 @@ def test_a_model_that_is_lost_is_trained_again_while_its_page_waits(room, two_to
     assert room.draft().stage == Stage.S2P
 
 
+def test_a_worker_that_saw_an_older_model_does_not_discard_a_newer_one(room, two_tone_page):
+    room.submit(encode_image(two_tone_page))
+    old = room.train()
+    assert room.resources.work.discard_model(old.key, old.attempt)
+    assert not room.resources.work.discard_model(old.key, old.attempt)
+    new = room.train()
+    assert not room.resources.work.discard_model(old.key, old.attempt)
+    assert (new.status, new.attempt) == (ModelStatus.READY, old.attempt + 1)
+
+
 def test_a_reference_that_is_gone_fails_the_training_for_good(room):
     room.submit(None)
     model = room.train()

@@ -152,6 +152,10 @@ def test_a_saved_original_is_loaded_as_what_it_is():
     assert torch.equal(loaded(grey), generator(grey))
 
 
+def swap(data, one, other):
+    return data.replace(one, b"~" * len(one)).replace(other, one).replace(b"~" * len(one), other)
+
+
 DAMAGES = {
     "empty": lambda data: b"",
     "too short": lambda data: data[:7],
@@ -162,6 +166,7 @@ DAMAGES = {
     "another preset": lambda data: data.replace(b"default", b"defau1t", 1),
     "not a number": lambda data: data[:-4] + np.float32(np.nan).tobytes(),
     "one bit": lambda data: data[:-9] + bytes([data[-9] ^ 1]) + data[-8:],
+    "tensors that have changed places": lambda data: swap(data, b"middle.0.second.bias", b"middle.1.second.bias"),
     "a deep header": lambda data: data[:8] + (b"[" * int.from_bytes(data[:8], "little")) + data[8:],
 }
 
