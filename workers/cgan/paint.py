@@ -64,7 +64,9 @@ def paint_page(page_rgb: NDArray[np.uint8], model: ReferenceModel, params: JobPa
     chroma = fade_in_ink(chroma, light)
 
     min_px = params.min_region_px * (min(grey.shape) / WORK_SHORT_PX) ** 2
-    hints = pick_hints(np.dstack((light, chroma)), regions, sure, (width, height), min_px)
+    # Scanned paper is not quite white; what it stands for is.
+    colours_lab = np.dstack((np.where(white, np.float32(100), light), chroma))
+    hints = pick_hints(colours_lab, regions, sure, (width, height), min_px)
     full = cv2.resize(regions, (width, height), interpolation=cv2.INTER_NEAREST)
     return CganResult(_lay_over(page_rgb, chroma), np.asarray(full, dtype=np.uint16).reshape(height, width), hints)
 

@@ -74,6 +74,13 @@ def test_white_stays_white_in_the_draft_and_the_rest_gets_colour(model):
     assert all(min(hint.rgb) >= 250 for hint in in_bubble)
 
 
+def test_the_hints_of_paper_that_is_not_quite_white_are_white(model):
+    page = np.minimum(draw_page_with_bubble(), 247)
+    result = paint_page(page, model, PARAMS)
+    in_white = [hint for hint in result.hints.hints if hint.region in (result.regions[5, 100], result.regions[90, 180])]
+    assert [hint.rgb for hint in in_white] == [(255, 255, 255)] * 2
+
+
 def test_the_draft_keeps_the_lightness_of_the_page(model, two_tone_page, to_grey):
     page = to_grey(two_tone_page)
     draft = paint_page(page, model, PARAMS).draft_rgb
