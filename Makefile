@@ -58,7 +58,7 @@ clean: ## Delete environments, data, results and caches
 
 requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
 	@for file in requirements/*.in; do \
-	  $(UV) pip compile -q --python-version 3.11 --no-header --no-annotate --no-emit-index-url $$file -o $${file%.in}.txt; \
+	  $(UV) pip compile -q --override requirements/overrides.txt --python-version 3.11 --no-header --no-annotate --no-emit-index-url $$file -o $${file%.in}.txt; \
 	  sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' $${file%.in}.txt; \
 	done
 
@@ -79,7 +79,7 @@ $(UV):
 .venvs/%/.ready-cpu: requirements/%.txt | $(UV)
 	@echo "environment .venvs/$*"
 	@$(UV) venv -q --allow-existing --python $(PYTHON) .venvs/$*
-	@$(UV) pip install -q --exact --python .venvs/$*/bin/python -r requirements/$*.txt
+	@$(UV) pip install -q --exact --python .venvs/$*/bin/python -r requirements/$*.txt --override requirements/overrides.txt
 	@rm -f .venvs/$*/.ready-*
 	@touch $@
 

@@ -17,7 +17,7 @@ from workers.cgan.palette import colour_regions, fade_in_ink, find_palette
 from workers.cgan.reading import read_page
 from workers.cgan.regions import segment_regions
 from workers.cgan.result import CganResult
-from workers.cgan.screentone import smooth_screentone
+from common.screentone import smooth_screentone
 from workers.cgan.shading import find_trust
 from workers.cgan.working_size import WORK_SHORT_PX, shrink_page
 

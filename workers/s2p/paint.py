@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from common.hints import Hints
 from common.lab import lab_to_rgb, lab_to_rgb_keep_lightness, page_lightness
 from workers.s2p.propagation import place_hints, shrink_guide, spread_chroma
-from workers.s2p.screentone import smooth_screentone
+from common.screentone import smooth_screentone
 from workers.s2p.sketch import draw_sketch
 from workers.s2p.upsampling import upsample_chroma
 

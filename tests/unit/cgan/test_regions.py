@@ -4,7 +4,7 @@ import pytest
 
 from workers.cgan.lines import find_lines
 from workers.cgan.regions import fill_by_ball, find_borders, find_cores, grow_cores, roll_ball, segment_regions
-from workers.cgan.screentone import smooth_screentone
+from common.screentone import smooth_screentone
 
 RADII = (15, 10, 9, 8, 7, 6, 5, 4)
 

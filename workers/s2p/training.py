@@ -1,0 +1,293 @@
+"""Trains the embedded painter: `python -m workers.s2p.training --out DIR [--pages DIR] [--steps N]`.
+
+Seeded: the same command gives the same views, crops and order; sums in another order (more cores, a GPU) differ in the
+last digits. Started again on the same DIR it goes on from its last checkpoint.
+"""
+
+import argparse
+import csv
+import json
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from common.imaging import decode_image
+from common.screentone import smooth_screentone
+from workers.s2p.features import CHROMA_SCALE
+from workers.s2p.network import STRIDE, build_network
+from workers.s2p.views import View, assemble_view, cut_crops, make_view, simulate_people_hints, turn_grey
+from workers.s2p.weights import save_weights
+
+HELD_OUT: Final = ("e02p05", "e03p08")
+"""The lower third of these pages is never trained on, and judges the curves."""
+JUDGED_HINTS: Final = (10, 30, 60, 150)
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How the painter is trained.
+
+    Attributes:
+        steps: of the optimizer.
+        seed: decides views, crops and fresh weights.
+        batch: crops in a step.
+        crop_px: their side at working size.
+        pool: views held at once, from which crops are cut.
+        refresh_every, refresh: every so many steps so many of the oldest views give way to new ones.
+        learning_rate: at its peak; it warms up over 100 steps and falls along a cosine.
+        weight_decay: of AdamW.
+        clip_norm: of the gradient.
+        ema: decay of the averaged weights, which are the ones that are kept.
+        judge_every: steps between two lines of the log, and two checkpoints.
+    """
+
+    steps: int = 6000
+    seed: int = 1
+    batch: int = 8
+    crop_px: int = 192
+    pool: int = 160
+    refresh_every: int = 25
+    refresh: int = 2
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 1e-3
+    clip_norm: float = 1.0
+    ema: float = 0.998
+    judge_every: int = 250
+
+
+class ViewPool:
+    """The newest views of an endless row, made by other processes while the network trains."""
+
+    def __init__(self, painted: Sequence[NDArray[np.uint8]], settings: TrainingSettings, first: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        workers = min(settings.pool, max(1, len(os.sched_getaffinity(0))))
+        self._executor = ProcessPoolExecutor(workers, context, _start_maker, (painted, settings.seed))
+        self._next = first
+        self._ahead: list[Future[View]] = []
+        self._ask(settings.pool)
+        self.views = [view.result() for view in self._ahead]
+        self._ahead = []
+        self._ask(settings.refresh)
+
+    def refresh(self) -> None:
+        """Let the oldest views give way to those asked for last time, and ask for as many again."""
+        fresh = [view.result() for view in self._ahead]
+        self.views = [*self.views[len(fresh) :], *fresh]
+        count, self._ahead = len(self._ahead), []
+        self._ask(count)
+
+    def close(self) -> None:
+        self._executor.shutdown(cancel_futures=True)
+
+    def _ask(self, count: int) -> None:
+        self._ahead += [self._executor.submit(_make, self._next + index) for index in range(count)]
+        self._next += count
+
+
+_maker: dict[str, Any] = {}
+
+
+def _start_maker(painted: Sequence[NDArray[np.uint8]], seed: int) -> None:
+    os.nice(5)  # the network comes first
+    _maker.update(painted=painted, seed=seed)
+
+
+def _make(number: int) -> View:
+    return make_view(_maker["painted"], _maker["seed"], number)
+
+
+class Trainer:
+    """Network, averaged weights and optimizer; one step at a time."""
+
+    def __init__(self, settings: TrainingSettings) -> None:
+        keras.utils.set_random_seed(settings.seed)
+        # Half precision where it is safe: twice as fast, on processors and graphics cards alike.
+        keras.mixed_precision.set_global_policy("mixed_bfloat16")
+        self.network = build_network()
+        keras.mixed_precision.set_global_policy("float32")
+        self.averaged = build_network()
+        self.averaged.set_weights(self.network.get_weights())
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0, max(1, settings.steps - 100), alpha=0.01, warmup_target=settings.learning_rate, warmup_steps=100
+        )
+        self.optimizer = keras.optimizers.AdamW(
+            rate, weight_decay=settings.weight_decay, global_clipnorm=settings.clip_norm, beta_2=0.99
+        )
+        self.optimizer.build(self.network.trainable_variables)
+        self.step = tf.Variable(0, dtype=tf.int64)
+        self._ema = settings.ema
+
+    @tf.function(reduce_retracing=True)
+    def train(self, features: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
+        """One step on crops (N, s, s, 11) and their truth (N, s, s, 2); the loss before it."""
+        variables = self.network.trainable_variables
+        with tf.GradientTape() as tape:
+            painted = features[..., 5:7] + tf.cast(self.network(features, training=True), tf.float32)
+            loss = measure_loss(painted, truth)
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        self.step.assign_add(1)
+        # Young averages would remember the start.
+        decay = tf.minimum(self._ema, (tf.cast(self.step, tf.float32) + 1) / (tf.cast(self.step, tf.float32) + 10))
+        for kept, variable in zip(self.averaged.trainable_variables, variables, strict=True):
+            kept.assign(decay * kept + (1 - decay) * tf.cast(variable, tf.float32))
+        return loss
+
+    @tf.function(reduce_retracing=True)
+    def correct(self, features: tf.Tensor) -> tf.Tensor:
+        """The averaged network's chroma for features (1, h, w, 11)."""
+        return features[..., 5:7] + self.averaged(features, training=False)
+
+
+def measure_loss(painted: tf.Tensor, truth: tf.Tensor) -> tf.Tensor:
+    """Of chroma (N, h, w, 2): squares (what PSNR counts), distances (what eyes do), and differences of neighbours.
+
+    The last makes edges fall where the truth's fall, and fill where it has none.
+    """
+    error = painted - truth
+    squares = tf.reduce_sum(error**2, axis=-1)
+    distance = tf.sqrt(squares + 1 / CHROMA_SCALE**2)
+    across = tf.abs(error[:, :, 1:] - error[:, :, :-1])
+    down = tf.abs(error[:, 1:] - error[:, :-1])
+    edges = tf.reduce_mean(across) + tf.reduce_mean(down)
+    return 4 * tf.reduce_mean(squares) + 0.5 * tf.reduce_mean(distance) + 0.5 * edges
+
+
+def judge(trainer: Trainer, held_out: dict[int, list[View]]) -> dict[str, float]:
+    """For each count of hints: by how many dB chroma of held-out pages is nearer to the truth than propagation's."""
+    gains = {}
+    for count, views in held_out.items():
+        before = after = 0.0
+        for view in views:
+            height, width = (side // STRIDE * STRIDE for side in view.truth.shape[:2])
+            features = view.features[None, :height, :width].astype(np.float32)
+            truth = view.truth[:height, :width].astype(np.float32)
+            before += float(((features[0, ..., 5:7] - truth) ** 2).mean())
+            after += float(((trainer.correct(features).numpy()[0] - truth) ** 2).mean())
+        gains[f"gain_db_{count}"] = round(10 * np.log10(before / after), 3)
+    return gains
+
+
+def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out: Path) -> None:
+    """Train, with a log, a curve, checkpoints and the averaged weights in `out`."""
+    out.mkdir(parents=True, exist_ok=True)
+    seen, held_out = _hold_out(painted, settings.seed)
+    trainer = Trainer(settings)
+    checkpoint = tf.train.Checkpoint(
+        step=trainer.step, network=trainer.network, averaged=trainer.averaged, optimizer=trainer.optimizer
+    )
+    manager = tf.train.CheckpointManager(checkpoint, str(out / "checkpoints"), max_to_keep=2)
+    if manager.latest_checkpoint:
+        checkpoint.restore(manager.latest_checkpoint).expect_partial()
+        print(f"going on from step {int(trainer.step.numpy())}")
+    first = int(trainer.step.numpy())
+    pool = ViewPool(seen, settings, first // settings.refresh_every * settings.refresh)
+    started, losses = time.monotonic(), []
+    try:
+        for step in range(first, settings.steps):
+            rng = np.random.default_rng((settings.seed, 1, step))
+            chosen = [pool.views[index] for index in rng.integers(len(pool.views), size=settings.batch)]
+            losses.append(float(trainer.train(*cut_crops(chosen, settings.crop_px, rng)).numpy()))
+            if (step + 1) % settings.refresh_every == 0:
+                pool.refresh()
+            if (step + 1) % settings.judge_every == 0 or step + 1 == settings.steps:
+                line = {"step": step + 1, "seconds": round(time.monotonic() - started), "loss": np.mean(losses).round(5)}
+                _log(out, line | judge(trainer, held_out))
+                losses = []
+                manager.save()
+                save_weights(trainer.averaged, out / "embedded.safetensors")
+    finally:
+        pool.close()
+    (out / "training.json").write_text(
+        json.dumps({"settings": asdict(settings), "pages": sorted(painted), "log": list(_read_log(out))}, indent=1)
+    )
+
+
+def _hold_out(
+    painted: dict[str, NDArray[np.uint8]], seed: int
+) -> tuple[list[NDArray[np.uint8]], dict[int, list[View]]]:
+    """Pages to train on, and views of what is held out by count of hints."""
+    seen, unseen = [], []
+    for name, page in painted.items():
+        cut = page.shape[0] * 2 // 3 if name in HELD_OUT else page.shape[0]
+        seen.append(page[:cut])
+        if name in HELD_OUT:
+            unseen.append(page[cut:])
+    rng = np.random.default_rng((seed, 2))
+    views = {
+        count: [
+            assemble_view(smooth_screentone(turn_grey(page)), page, simulate_people_hints(page, count, rng))
+            for page in unseen
+        ]
+        for count in JUDGED_HINTS
+    }
+    return seen, views if unseen else {}
+
+
+def _log(out: Path, line: dict[str, Any]) -> None:
+    print(", ".join(f"{key} {value}" for key, value in line.items()), flush=True)
+    path = out / "log.csv"
+    is_new = not path.exists()
+    with path.open("a", newline="") as file:
+        writer = csv.DictWriter(file, line.keys())
+        if is_new:
+            writer.writeheader()
+        writer.writerow(line)
+    _draw_curves(list(_read_log(out)), out / "curves.svg")
+
+
+def _read_log(out: Path) -> Iterator[dict[str, float]]:
+    with (out / "log.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            yield {key: float(value) for key, value in row.items()}
+
+
+def _draw_curves(lines: list[dict[str, float]], path: Path) -> None:
+    """Loss and gains over steps, each scaled to its own range, as an SVG."""
+    last, drawn = max(line["step"] for line in lines), []
+    for index, key in enumerate(key for key in lines[0] if key not in ("step", "seconds")):
+        values = [line[key] for line in lines]
+        low, span = min(values), max(max(values) - min(values), 1e-9)
+        points = " ".join(
+            f"{40 + 700 * line['step'] / last:.0f},{300 - 260 * (line[key] - low) / span:.0f}" for line in lines
+        )
+        colour = f"hsl({index * 70},70%,40%)"
+        drawn.append(f'<polyline points="{points}" fill="none" stroke="{colour}"/>')
+        drawn.append(f'<text x="760" y="{40 + 20 * index}" fill="{colour}">{key} {values[-1]:g}</text>')
+    path.write_text(
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 320" font-family="sans-serif" font-size="14">'
+        f"{''.join(drawn)}</svg>"
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m workers.s2p.training", description=__doc__)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="log, checkpoints and weights go here")
+    parser.add_argument("--pages", type=Path, metavar="DIR", help="coloured pages; without, on drawn pages alone")
+    parser.add_argument("--steps", type=int, default=TrainingSettings.steps)
+    parser.add_argument("--seed", type=int, default=TrainingSettings.seed)
+    options = parser.parse_args(arguments)
+    painted = {
+        path.stem: decode_image(path.read_bytes(), str(path))
+        for path in (sorted(options.pages.iterdir()) if options.pages else [])
+    }
+    if options.pages and not painted:
+        print(f"workers.s2p.training: {options.pages} has no pages", file=sys.stderr)
+        return 2
+    train(painted, TrainingSettings(steps=options.steps, seed=options.seed), options.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
