@@ -24,10 +24,10 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup setup-tests demo serve test lint bench bench-cgan clean requirements
+.PHONY: help setup setup-tests demo serve test lint bench bench-cgan bench-s2p train-s2p clean requirements
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/.ready $(STAGE_ENVIRONMENTS) ## Make all environments (does nothing where they are up to date)
 
@@ -51,6 +51,12 @@ bench: setup ## Measure speed, memory and quality; figures in out/bench
 
 bench-cgan: setup ## Measure the cGAN room, with PAGES=folder on real pages too; figures and sheets in out/bench-cgan
 	@.venvs/cgan/bin/python -m bench.cgan $(if $(PAGES),--pages "$(PAGES)") $(if $(ORIGINAL),--original)
+
+bench-s2p: setup ## Measure the Style2Paints room, with PAGES=folder on real pages too; figures in out/bench-s2p
+	@.venvs/s2p/bin/python -m bench.s2p $(if $(PAGES),--pages "$(PAGES)")
+
+train-s2p: setup ## Train the embedded painter on drawn pages and those of PAGES=folder; an hour on 2 cores
+	@.venvs/s2p/bin/python -m workers.s2p.training --out out/s2p-training $(if $(PAGES),--pages "$(PAGES)") $(if $(STEPS),--steps $(STEPS))
 
 clean: ## Delete environments, data, results and caches
 	rm -rf .venv .venvs var out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -88,6 +88,7 @@ class JobListReply(BaseModel):
 class StageTiming(BaseModel):
     seconds: float
     cached: bool
+    warning: str | None = Field(None, description="What a person should know of the result; null when all is well.")
 
 
 class PageReply(BaseModel):

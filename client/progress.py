@@ -42,6 +42,8 @@ def _lines(job: dict[str, Any], pages: list[dict[str, Any]]) -> Iterable[str]:
         for stage, timing in page["timings"].items():
             cached = ", kept from before" if timing["cached"] else ""
             yield f"page {page['number']} {page['name']}: {stage} {timing['seconds']:.1f} s{cached}"
+            if warning := timing.get("warning"):
+                yield f"page {page['number']} {page['name']}: {warning}"
         if page["status"] in MARKS:
             reason = f": {page['error']['detail']}" if page["error"] else ""
             yield f"page {page['number']} {page['name']}: {page['status']}{reason}"

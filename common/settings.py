@@ -26,6 +26,7 @@ class Settings(BaseSettings):
 
     # Where things lie
     data: Path = Field(Path("var"), description="Folder for what this machine keeps: database, storage, secret.")
+    models: Path = Field(Path("models"), description="Folder of weights that people install.")
     database_url: str = Field(default_factory=_default_database, description="SQLAlchemy URL: sqlite or postgresql.")
     broker_url: str = Field("redis://127.0.0.1:6390/0", description="Redis, for messages with ids only.")
     storage_url: str = Field(default_factory=_default_storage, description="file:///folder or s3://bucket/prefix.")

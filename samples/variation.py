@@ -51,7 +51,7 @@ def draw_varied_page(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         colour_rgb and manga_rgb, each (1420, 1000, 3) uint8; the manga's channels are equal.
     """
     rng = np.random.default_rng((seed, 7919))
-    people = tuple(_vary_person(rng) for _ in range(2)) + (_vary_creature(rng),)
+    people: tuple[Character | Creature, ...] = (*(_vary_person(rng) for _ in range(2)), _vary_creature(rng))
     rows = _cut_rows(rng)
     panels = tuple(_vary_panel(rng, people) for row in rows for _ in row.widths)
     tone = ToneStyle(

@@ -30,7 +30,7 @@ from storage.protocol import ObjectStore
 from workers.celery import worker_name
 
 MANIFEST = "manifest.json"
-MANIFEST_VERSION = 1
+MANIFEST_VERSION = 2
 JSON_TYPE = "application/json"
 BACKOFF_LIMIT_S = 300.0
 
@@ -92,6 +92,8 @@ class StageRun:
     heartbeat: Heartbeat
     outputs: dict[str, Any] = field(default_factory=dict)
     weights: str | None = None
+    weights_key: str | None = None
+    warning: str | None = None
     metrics: dict[str, Any] | None = None
     skipped: bool = False
 
@@ -146,20 +148,26 @@ class StageRun:
 
 
 Work = Callable[[StageRun], None]
+NameWeights = Callable[[StageRun], str]
+"""Names the weights that the work will use, for stages whose weights an operator may change."""
 
 
-def run_stage(task: Task, stage: Stage, ids: tuple[str, int, int], work: Work) -> None:
+def run_stage(
+    task: Task, stage: Stage, ids: tuple[str, int, int], work: Work, name_weights: NameWeights | None = None
+) -> None:
     """Run a stage's work on a page as one message asks for it; end the chain unless the stage was committed."""
     ref = PageRef(*ids)
     bind_ids(job=ref.job_id, page=ref.number, attempt=ref.attempt, stage=stage.value)
     try:
-        if not execute_stage(get_resources(), stage, ref, work):
+        if not execute_stage(get_resources(), stage, ref, work, name_weights):
             task.request.chain = None  # the next stage of this chain has nothing to claim
     finally:
         clear_ids()
 
 
-def execute_stage(resources: Resources, stage: Stage, ref: PageRef, work: Work) -> bool:
+def execute_stage(
+    resources: Resources, stage: Stage, ref: PageRef, work: Work, name_weights: NameWeights | None = None
+) -> bool:
     """Claim, work, commit. Returns whether the page goes on to its next stage."""
     log = get_logger(__name__)
     claim = resources.work.claim_page(ref, stage)
@@ -170,6 +178,7 @@ def execute_stage(resources: Resources, stage: Stage, ref: PageRef, work: Work) 
     try:
         with Heartbeat(lambda: resources.work.renew_page(ref, stage), resources.settings.heartbeat_s) as heartbeat:
             run = StageRun(claim, stage, resources, heartbeat)
+            run.weights_key = name_weights(run) if name_weights else None
             cached = _link_cached(run) if stage_is_pure(run) else False
             if not cached:
                 work(run)
@@ -180,7 +189,7 @@ def execute_stage(resources: Resources, stage: Stage, ref: PageRef, work: Work) 
         _record_failure(resources, stage, ref, error)
         return False
     seconds = time.monotonic() - started
-    outcome = StageOutcome(run.outputs, seconds, cached, run.skipped, run.weights, run.metrics)
+    outcome = StageOutcome(run.outputs, seconds, cached, run.skipped, run.weights, run.metrics, run.warning)
     if not resources.work.commit_page(ref, stage, outcome):
         log.info("stale result: nothing committed", seconds=round(seconds, 2))
         return False
@@ -214,6 +223,7 @@ def stage_key(run: StageRun) -> str:
         inputs=inputs,
         params={name: getattr(run.params, name) for name in STAGE_PARAMS[run.stage]},
         model=run.claim.model_key if run.stage is Stage.CGAN else None,
+        weights=run.weights_key,
     )
 
 
@@ -236,7 +246,7 @@ def _link_cached(run: StageRun) -> bool:
     except NotFoundError:  # never computed, or swept away: compute it
         run.outputs.clear()
         return False
-    run.weights, run.metrics = manifest["weights"], manifest["metrics"]
+    run.weights, run.metrics, run.warning = manifest["weights"], manifest["metrics"], manifest["warning"]
     return True
 
 
@@ -251,6 +261,7 @@ def _keep_for_reuse(run: StageRun) -> None:
             "artifacts": {name: entry | {"key": None} for name, entry in run.outputs.items()},
             "weights": run.weights,
             "metrics": run.metrics,
+            "warning": run.warning,
         }
         data = json.dumps(manifest).encode()
         store.put(keys.stage_artifact(run.stage, key, MANIFEST), data, media_type=JSON_TYPE)

@@ -61,7 +61,9 @@ function show(page) {
   if (source && image.getAttribute("src") !== source) image.src = source;
   image.alt = `${page.name}, ${picture ?? "not there yet"}`;
   text.className = page.status;
-  text.textContent = `${page.name}: ${page.error?.detail ?? (page.stage ? `${page.status}, ${page.stage}` : page.status)}`;
+  const warning = Object.values(page.timings).find((timing) => timing.warning)?.warning;
+  const state = page.stage ? `${page.status}, ${page.stage}` : page.status;
+  text.textContent = `${page.name}: ${page.error?.detail ?? [state, warning].filter(Boolean).join("; ")}`;
 }
 
 async function read(response) {

@@ -14,6 +14,7 @@ from bench.figures import Figure
 from common.errors import CancelledError
 from common.imaging import decode_image
 from common.params import JobParams
+from common.screentone import smooth_screentone
 from workers.cgan.hints import pick_hints
 from workers.cgan.lines import find_lines
 from workers.cgan.model import ReferenceModel, train_reference
@@ -21,7 +22,6 @@ from workers.cgan.original.training import train_original
 from workers.cgan.paint import paint_page
 from workers.cgan.progress import TrainingProgress
 from workers.cgan.regions import segment_regions
-from workers.cgan.screentone import smooth_screentone
 from workers.cgan.training import TrainingSettings
 from workers.cgan.weights import save_model
 from workers.cgan.working_size import shrink_page

@@ -104,7 +104,7 @@ class Page(Base):
     artifacts: Mapped[dict[str, Any]] = mapped_column(JSON)  # {artifact: {key, sha256, size, filename}}
     truth_key: Mapped[str | None] = mapped_column(Text)
     truth_sha256: Mapped[str | None] = mapped_column(String(64))
-    timings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # {stage: {seconds, cached}}
+    timings: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)  # {stage: {seconds, cached, warning?}}
     weights: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)  # {stage: what made the result}
     metrics: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     params: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # where the page has its own

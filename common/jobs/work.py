@@ -51,6 +51,7 @@ class StageOutcome:
     skipped: bool = False
     weights: str | None = None
     metrics: dict[str, Any] | None = None
+    warning: str | None = None
 
 
 class WorkStore:
@@ -114,7 +115,10 @@ class WorkStore:
             job = session.get_one(Job, ref.job_id)
             following = _following_stage(stage, page_params(job, page))
             page.artifacts = {**page.artifacts, **outcome.artifacts}
-            page.timings = {**page.timings, stage: {"seconds": round(outcome.seconds, 3), "cached": outcome.cached}}
+            timing: dict[str, Any] = {"seconds": round(outcome.seconds, 3), "cached": outcome.cached}
+            if outcome.warning:
+                timing["warning"] = outcome.warning
+            page.timings = {**page.timings, stage: timing}
             if outcome.weights:
                 page.weights = {**page.weights, stage: outcome.weights}
             if outcome.metrics is not None:

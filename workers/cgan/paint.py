@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from common.hints import Hints
 from common.lab import lab_to_rgb_keep_lightness, page_lightness
 from common.params import JobParams
+from common.screentone import smooth_screentone
 from workers.cgan.bubbles import cover_letters, find_white
 from workers.cgan.hints import pick_hints
 from workers.cgan.lines import find_lines
@@ -17,7 +18,6 @@ from workers.cgan.palette import colour_regions, fade_in_ink, find_palette
 from workers.cgan.reading import read_page
 from workers.cgan.regions import segment_regions
 from workers.cgan.result import CganResult
-from common.screentone import smooth_screentone
 from workers.cgan.shading import find_trust
 from workers.cgan.working_size import WORK_SHORT_PX, shrink_page
 

@@ -1,40 +1,72 @@
-"""`python -m workers.s2p PAGE --hints hints.json|hints.png --out DIR`: colour a page roughly from its hints."""
+"""Colour a page roughly from its hints: `python -m workers.s2p PAGE --hints hints.json|hints.png --out DIR`.
+
+With --weights, by the official Style2Paints networks of a folder; `--check-weights DIR` looks at such a folder.
+"""
 
 import argparse
 import sys
 from pathlib import Path
+from typing import Final
 
-from common.errors import ModelMissingError, NurieError
-from common.hints import Hints, parse_hints
+import numpy as np
+
+from common.errors import InputError, NurieError
+from common.hints import Hint, Hints, parse_hints
 from common.imaging import decode_image, encode_image
 from common.names import Artifact, artifact_filename
 from workers.s2p.hints import read_hint_picture
-from workers.s2p.paint import paint_page
+from workers.s2p.result import S2pResult
+
+TEST_CARD: Final = "style2paints-test-card.png"
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code is 2 when what was given cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m workers.s2p", description=__doc__)
-    parser.add_argument("page", type=Path, metavar="PAGE", help="the grey page")
+    parser.add_argument("page", type=Path, nargs="?", metavar="PAGE", help="the grey page")
+    parser.add_argument("--hints", type=Path, help="hints.json, or a picture of dots of the page's shape")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="DIR/PAGE-STEM/ gets the artifacts")
     parser.add_argument(
-        "--hints", type=Path, required=True, help="hints.json, or a picture of dots of the page's shape"
+        "--weights", type=Path, metavar="DIR", help="folder of tail.net, reader.net, head.net, neck.net"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="DIR/PAGE-STEM/ gets the artifacts")
-    parser.add_argument("--weights", type=Path, metavar="DIR", help="official Style2Paints weights")
+    parser.add_argument("--face", type=Path, help="a coloured page whose mood the official networks take")
+    parser.add_argument(
+        "--check-weights", type=Path, metavar="DIR", help="say what a folder holds, and paint a test card"
+    )
     options = parser.parse_args(arguments)
     try:
-        if options.weights:
-            raise ModelMissingError("official weights are not read yet; leave out --weights for the embedded painter")
-        _paint_file(options.page, options.hints, options.out / options.page.stem)
+        if options.check_weights:
+            _check_weights(options.check_weights, options.out or Path())
+        elif not (options.page and options.hints and options.out):
+            raise InputError("give PAGE, --hints and --out, or --check-weights")
+        else:
+            _paint_file(options)
     except (NurieError, OSError) as error:
         print(f"workers.s2p: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _paint_file(page_path: Path, hints_path: Path, folder: Path) -> None:
-    page_rgb = decode_image(page_path.read_bytes(), str(page_path))
-    result = paint_page(page_rgb, _read_hints(hints_path, (page_rgb.shape[1], page_rgb.shape[0])))
+def _paint_file(options: argparse.Namespace) -> None:
+    page_rgb = decode_image(options.page.read_bytes(), str(options.page))
+    hints = _read_hints(options.hints, (page_rgb.shape[1], page_rgb.shape[0]))
+    if not hints.hints:
+        print(f"workers.s2p: {options.hints}: no hints, so the page stays grey", file=sys.stderr)
+    if options.weights:
+        from workers.s2p.official.painter import OfficialPainter
+
+        face = decode_image(options.face.read_bytes(), str(options.face)) if options.face else None
+        result = OfficialPainter.load(options.weights).paint(page_rgb, hints, face)
+    elif options.face:
+        raise InputError("--face is read by the official networks only: give --weights too")
+    else:
+        from workers.s2p.embedded import EmbeddedPainter
+
+        result = EmbeddedPainter().paint(page_rgb, hints)
+    _write(result, options.out / options.page.stem)
+
+
+def _write(result: S2pResult, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for artifact, rgb in ((Artifact.SKETCH, result.sketch_rgb), (Artifact.ROUGH, result.rough_rgb)):
         (folder / artifact_filename(artifact)).write_bytes(encode_image(rgb))
@@ -45,6 +77,30 @@ def _read_hints(path: Path, page_size: tuple[int, int]) -> Hints:
     if path.suffix.lower() == ".json":
         return parse_hints(data, str(path))
     return read_hint_picture(data, str(path), page_size)
+
+
+def _check_weights(folder: Path, out: Path) -> None:
+    """Say what each file holds, then paint a drawn card with them."""
+    from workers.s2p.official.painter import OfficialPainter
+    from workers.s2p.official.weights import NETS, load_official
+
+    nets = load_official(folder)
+    for name in NETS:
+        net = getattr(nets, name)
+        inputs, outputs = (", ".join(str(tensor.shape[-1]) for tensor in side) for side in (net.inputs, net.outputs))
+        size_mb = (folder / f"{name}.net").stat().st_size / 1e6
+        print(
+            f"{name}.net: {size_mb:.1f} MB, {len(net.layers)} layers, {net.count_params():,} parameters; "
+            f"channels {inputs} → {outputs}"
+        )
+    page_rgb = np.full((300, 400, 3), 255, dtype=np.uint8)
+    page_rgb[:, 198:202] = 20
+    card = Hints(
+        size=(400, 300), hints=(Hint(x=0.25, y=0.5, rgb=(220, 80, 60)), Hint(x=0.75, y=0.5, rgb=(60, 90, 220)))
+    )
+    result = OfficialPainter(nets).paint(page_rgb, card)
+    (out / TEST_CARD).write_bytes(encode_image(result.rough_rgb))
+    print(f"all four fit together ({nets.digest[:12]}); painted {out / TEST_CARD}")
 
 
 if __name__ == "__main__":

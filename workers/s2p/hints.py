@@ -83,7 +83,10 @@ def _is_transparent(data: bytes, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def _label_blobs(packed: NDArray[np.int32]) -> list[tuple[float, float, int]]:
-    """Centroid x, y in pixels and colour of each 4-connected run of one colour ≥ 0; top left first."""
+    """Centroid x, y in pixels and colour of each 4-connected run of one colour ≥ 0.
+
+    Colours come as they are met from the top left, and with each all of its runs: the original's order.
+    """
     rows, columns = np.nonzero(packed >= 0)
     number = np.full(packed.shape, -1, dtype=np.int32)
     number[rows, columns] = np.arange(len(rows), dtype=np.int32)
@@ -101,4 +104,6 @@ def _label_blobs(packed: NDArray[np.int32]) -> list[tuple[float, float, int]]:
     x, y = (np.bincount(label, weights=axis, minlength=count) / sizes for axis in (columns, rows))
     colour = np.zeros(count, dtype=np.int64)
     colour[label] = packed[rows, columns]
-    return [(float(x[blob]), float(y[blob]), int(colour[blob])) for blob in range(count)]
+    _, first, kind = np.unique(colour, return_index=True, return_inverse=True)
+    order = np.argsort(first[kind], kind="stable")
+    return [(float(x[blob]), float(y[blob]), int(colour[blob])) for blob in order]

@@ -12,10 +12,15 @@ from scipy.sparse.linalg import splu
 
 from common.hints import Hints
 from common.lab import rgb_to_lab
+from workers.s2p.windows import WINDOW_PX, cut_windows
 
 WORKING_SHORT_PX: Final = 384
-WORKING_PIXELS: Final = 300_000
-"""Bounds the solve to about 2 s and 0.5 GB, however large or long the page."""
+WORKING_PIXELS: Final = 16_000_000
+"""Bounds memory on strips thousands of times as long as wide."""
+COARSE_PIXELS: Final = 300_000
+"""Of the solve that ties the windows of a long page together."""
+FAR_PULL: Final = 1e-5
+"""Pull of a window's pixels to what the coarse solve says: stronger than a leak, weaker than any hint."""
 SIGMA: Final = 0.025
 """Difference of luminance (0..1) that weakens a bond to 61%. On painted pages with 80 and 300 hints, 0.02 to 0.03 left
 the least chroma error; 0.06 a tenth more."""
@@ -118,10 +123,46 @@ def spread_chroma(
     """
     if not is_hint.any():
         return np.zeros_like(chroma)
+    long_axis = 0 if guide.shape[0] >= guide.shape[1] else 1
+    if guide.shape[long_axis] <= WINDOW_PX:
+        return _spread(guide, chroma, is_hint, np.zeros_like(chroma), PULL)
+    far = _spread_coarsely(guide, chroma, is_hint)
+    spread = np.zeros_like(chroma)
+    for window, weight in cut_windows(guide.shape[long_axis]):
+        place = (slice(None),) * long_axis + (window,)
+        found = _spread(guide[place], chroma[place], is_hint[place], far[place], FAR_PULL)
+        spread[place] += found * np.expand_dims(weight, (1, 2) if long_axis == 0 else (0, 2))
+    return spread
+
+
+def _spread(
+    guide: NDArray[np.float32],
+    chroma: NDArray[np.float32],
+    is_hint: NDArray[np.bool_],
+    far: NDArray[np.float32],
+    pull: float,
+) -> NDArray[np.float32]:
+    """Solve for one window, every pixel pulled a little to `far` (h, w, 2)."""
     hold = HINT_BOND * is_hint.ravel()
-    matrix = _assemble(guide, hold + PULL)
-    wanted = hold[:, None] * chroma.reshape(-1, 2)
+    matrix = _assemble(guide, hold + pull)
+    wanted = hold[:, None] * chroma.reshape(-1, 2) + pull * far.reshape(-1, 2)
     return np.asarray(_solve(matrix, wanted).reshape(chroma.shape), dtype=np.float32)
+
+
+def _spread_coarsely(
+    guide: NDArray[np.float32], chroma: NDArray[np.float32], is_hint: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """What a long page looks like from afar: the same, solved at `COARSE_PIXELS` and enlarged."""
+    height, width = guide.shape
+    scale = min(1.0, (COARSE_PIXELS / guide.size) ** 0.5)
+    small = max(1, round(height * scale)), max(1, round(width * scale))
+    coarse = np.asarray(cv2.resize(guide, small[::-1], interpolation=cv2.INTER_AREA))
+    coarse_chroma, coarse_hint = np.zeros((*small, 2), dtype=np.float32), np.zeros(small, dtype=np.bool_)
+    rows, columns = np.nonzero(is_hint)
+    place = rows * small[0] // height, columns * small[1] // width
+    coarse_chroma[place], coarse_hint[place] = chroma[rows, columns], True
+    far = _spread(coarse, coarse_chroma, coarse_hint, np.zeros_like(coarse_chroma), PULL)
+    return np.asarray(cv2.resize(far, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.float32)
 
 
 def _assemble(guide: NDArray[np.float32], extra: NDArray[np.float32]) -> csr_array:

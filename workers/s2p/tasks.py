@@ -1,24 +1,46 @@
 """The s2p queue: hints become a rough picture."""
 
-from celery import Task
+from typing import Any
 
+from celery import Task, signals
+
+from common.errors import ModelMissingError
 from common.hints import parse_hints
+from common.logging import get_logger
 from common.names import PAGE_TASKS, Artifact, Stage
+from common.settings import get_settings
 from workers.celery import app
-from workers.s2p.paint import paint_page
+from workers.s2p.painters import name_painter, open_painter
 from workers.stage import StageRun, run_stage
 
-WEIGHTS = "none: closed-form propagation (Levin et al. 2004)"
+NO_HINTS = "the page has no hints: it stays grey"
+
+
+@signals.worker_process_init.connect
+def _warm_up(**_: Any) -> None:
+    try:
+        painter = open_painter(get_settings().models)
+        get_logger(__name__).info("painter loaded", weights=painter.label)
+    except ModelMissingError as error:
+        # The worker serves on: each page fails with the reason, where its team and the operator see it.
+        get_logger(__name__).error("no painter", reason=str(error))
 
 
 @app.task(name=PAGE_TASKS[Stage.S2P], bind=True)
 def paint(self: Task, job_id: str, number: int, attempt: int) -> None:
-    run_stage(self, Stage.S2P, (job_id, number, attempt), paint_hints)
+    run_stage(self, Stage.S2P, (job_id, number, attempt), paint_hints, name_weights)
+
+
+def name_weights(run: StageRun) -> str:
+    return name_painter(run.resources.settings.models)
 
 
 def paint_hints(run: StageRun) -> None:
     hints = parse_hints(run.read(Artifact.HINTS), f"{run.page_label}: hints")
-    result = paint_page(run.read_picture(Artifact.SOURCE), hints)
-    run.weights = WEIGHTS
+    painter = open_painter(run.resources.settings.models)
+    if not hints.hints:
+        run.warning = NO_HINTS
+    result = painter.paint(run.read_picture(Artifact.SOURCE), hints)
+    run.weights = painter.label
     run.write_picture(Artifact.SKETCH, result.sketch_rgb)
     run.write_picture(Artifact.ROUGH, result.rough_rgb)

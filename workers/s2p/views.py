@@ -13,8 +13,8 @@ from common.hints import Hint, Hints
 from common.lab import lab_to_rgb, rgb_to_lab
 from common.screentone import smooth_screentone
 from samples.variation import draw_varied_page
-from workers.s2p.features import CHROMA_SCALE, stack_features
-from workers.s2p.propagation import place_hints, shrink_guide, spread_chroma
+from workers.s2p.features import CHROMA_SCALE, COLOURS, spread_hints
+from workers.s2p.propagation import shrink_guide
 
 DRAWN_SHARE: Final = 0.35
 """Of the views; the rest are windows of painted pages."""
@@ -28,7 +28,7 @@ MISSING_SHARE: Final = 0.3
 TONE_STEPS: Final = 10
 MIN_REGION_PX: Final = 60
 MAX_REGIONS: Final = 300
-ANY_HUE_SHARE: Final = 0.6
+ANY_HUE_SHARE: Final = 0.25
 """Of the crops: colours turned by any angle. The others teach which colours are usual."""
 
 
@@ -37,7 +37,7 @@ class View:
     """A page, its hints and the truth at working size.
 
     Attributes:
-        features: (h, w, 11) float16, as `stack_features` gives them.
+        features: (h, w, 15) float16, as `HintedPage.stack_features` gives them.
         truth: (h, w, 2) float16, a and b in units of `CHROMA_SCALE`.
     """
 
@@ -60,7 +60,7 @@ def make_view(painted: Sequence[NDArray[np.uint8]], seed: int, number: int) -> V
         # At times the drawing's own grey, as a painter would print it.
         page = manga if rng.random() < 0.7 else turn_grey(colour, rng)
     else:
-        (colour,) = _cut_window((painted[rng.integers(len(painted))],), rng)
+        (colour,) = _cut_window((painted[int(rng.integers(len(painted)))],), rng)
         page = turn_grey(colour, rng)
     grey = smooth_screentone(page)
     kind = rng.random()
@@ -81,16 +81,13 @@ def assemble_view(grey: NDArray[np.uint8], colour: NDArray[np.uint8], hints: Seq
         colour: (H, W, 3) uint8 RGB, the truth.
         hints: any number.
     """
-    guide = shrink_guide(grey)
-    chroma, weight = place_hints(Hints(size=grey.shape[::-1], hints=tuple(hints)), guide)
-    prior = spread_chroma(guide, chroma, weight > 0)
-    truth = _shrink(rgb_to_lab(colour)[..., 1:], guide.shape)
-    features = stack_features(grey, guide, prior, chroma, weight)
-    return View(features.astype(np.float16), (truth / CHROMA_SCALE).astype(np.float16))
+    page = spread_hints(grey, Hints(size=grey.shape[::-1], hints=tuple(hints)))
+    truth = _shrink(rgb_to_lab(colour)[..., 1:], page.guide.shape)
+    return View(page.stack_features().astype(np.float16), (truth / CHROMA_SCALE).astype(np.float16))
 
 
 def turn_grey(rgb: NDArray[np.uint8], rng: np.random.Generator | None = None) -> NDArray[np.uint8]:
-    """A page's lightness (L of CIELAB) as grey (H, W) uint8; with rng, at times its luma, as other programs turn grey."""
+    """A page's lightness (L of CIELAB) as grey, (H, W) uint8; with rng, at times its luma, as programs turn grey."""
     if rng is not None and rng.random() < 0.4:
         return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     lab = rgb_to_lab(rgb)
@@ -152,7 +149,7 @@ def cut_crops(
     Propagation is linear in a and b, so hints, prior and truth may be turned and scaled together.
 
     Returns:
-        Features (N, size, size, 11) and truth (N, size, size, 2), float32.
+        Features (N, size, size, 15) and truth (N, size, size, 2), float32.
     """
     features, truths = [], []
     for view in views:
@@ -166,8 +163,8 @@ def cut_crops(
             crop, truth = crop[:, ::-1, [1, 0, 3, 2, *range(4, crop.shape[2])]], truth[:, ::-1]
         turn = _draw_turn(rng)
         crop = crop.copy()
-        crop[..., 5:7] = crop[..., 5:7] @ turn
-        crop[..., 7:9] = crop[..., 7:9] @ turn
+        for pair in COLOURS:
+            crop[..., pair] = crop[..., pair] @ turn
         features.append(crop)
         truths.append(truth @ turn)
     return np.stack(features), np.stack(truths)
@@ -188,20 +185,18 @@ def _pad(crop: NDArray[np.float32], size_px: int) -> NDArray[np.float32]:
     return np.pad(crop, ((0, size_px - height), (0, size_px - width), (0, 0)), mode="edge")
 
 
-def _cut_window(
-    pictures: tuple[NDArray[np.uint8], ...], rng: np.random.Generator
-) -> tuple[NDArray[np.uint8], ...]:
+def _cut_window(pictures: tuple[NDArray[np.uint8], ...], rng: np.random.Generator) -> tuple[NDArray[np.uint8], ...]:
     """The same window of aligned pictures, brought to a size of page."""
     height, width = pictures[0].shape[:2]
     high, wide = (max(64, round(side * rng.uniform(*WINDOW_SHARE))) for side in (height, width))
     top, left = rng.integers(height - high + 1), rng.integers(width - wide + 1)
+    window = np.s_[top : top + high, left : left + wide]
     low, top_px = np.log(SHORT_PX)
     scale = float(np.exp(rng.uniform(low, top_px))) / min(high, wide)
     size = (round(wide * scale), round(high * scale))
     method = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return tuple(
-        np.asarray(cv2.resize(picture[top : top + high, left : left + wide], size, interpolation=method), dtype=np.uint8)
-        for picture in pictures
+        np.asarray(cv2.resize(picture[window], size, interpolation=method), dtype=np.uint8) for picture in pictures
     )
 
 

@@ -39,6 +39,7 @@ class House:
         self.jobs, self.dispatch, self.chapters = jobs, dispatch, chapters
         self.resources = Resources(self.settings, work, self.store)
         self.worked: list[tuple[int, Stage]] = []
+        self.weights = "the first weights"
 
     def submit(self, pages: int = 1, params: JobParams | None = None, source: bytes | None = None) -> str:
         job_id = new_id()
@@ -78,7 +79,7 @@ class House:
 
     def run_page(self, message: PageMessage, work: Callable[[StageRun], None] | None = None) -> None:
         for stage in STAGES[STAGES.index(message.first) : STAGES.index(message.last) + 1]:
-            if not execute_stage(self.resources, stage, message.ref, work or self.work):
+            if not execute_stage(self.resources, stage, message.ref, work or self.work, lambda _: self.weights):
                 return
 
     def run_all(self, work: Callable[[StageRun], None] | None = None) -> None:
@@ -160,6 +161,32 @@ def test_kept_results_of_another_code_version_are_not_used(house, monkeypatch):
     house.submit()
     house.run_all()
     assert house.worked == [(1, Stage.S2P)]
+
+
+def test_kept_results_of_other_weights_are_not_used(house):
+    source = picture()
+    house.submit(source=source)
+    house.run_all()
+    house.weights = "weights that an operator installed since"
+    house.worked.clear()
+    house.submit(source=source)
+    house.run_all()
+    assert [stage for _, stage in house.worked] == list(STAGES)
+
+
+def test_a_warning_of_the_work_is_in_the_record_also_where_the_result_is_linked(house):
+    def work(run: StageRun) -> None:
+        house.work(run)
+        if run.stage is Stage.S2P:
+            run.warning = "no hints"
+
+    for _ in range(2):
+        job_id = house.submit(source=picture())
+        house.run_all(work)
+        timings = house.page(job_id).timings
+        assert timings[Stage.S2P]["warning"] == "no hints"
+        assert "warning" not in timings[Stage.CGAN]
+    assert timings[Stage.S2P]["cached"]
 
 
 def test_a_deleted_job_takes_nothing_from_the_jobs_that_share_its_work(house):

@@ -2,9 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
+from common.screentone import smooth_screentone
 from workers.cgan.lines import find_lines
 from workers.cgan.regions import fill_by_ball, find_borders, find_cores, grow_cores, roll_ball, segment_regions
-from common.screentone import smooth_screentone
 
 RADII = (15, 10, 9, 8, 7, 6, 5, 4)
 

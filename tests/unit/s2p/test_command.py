@@ -1,6 +1,7 @@
 """`python -m workers.s2p` on files."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,10 +10,18 @@ from PIL import Image
 from workers.s2p.__main__ import main
 
 
+NETS = Path(__file__).parents[2] / "golden" / "s2p" / "nets"
+
+
 @pytest.fixture
 def page(tmp_path):
     Image.fromarray(np.full((90, 120), 180, dtype=np.uint8)).save(tmp_path / "p01.png")
     return tmp_path / "p01.png"
+
+
+def read(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
 
 
 def write_hints(path):
@@ -30,7 +39,7 @@ def test_json_and_picture_hints_colour_the_page(page, tmp_path):
         assert main([str(page), "--hints", str(hints), "--out", str(tmp_path / name)]) == 0
         folder = tmp_path / name / "p01"
         assert sorted(path.name for path in folder.iterdir()) == ["rough.png", "sketch.png"]
-        pictures.append(np.asarray(Image.open(folder / "rough.png")).astype(int))
+        pictures.append(read(folder / "rough.png").astype(int))
     assert (pictures[0][..., 0] - pictures[0][..., 1]).min() > 40
     np.testing.assert_array_equal(*pictures)
 
@@ -39,9 +48,15 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(page, tmp_path, capsys):
     hints = str(write_hints(tmp_path / "hints.json"))
     (tmp_path / "broken.json").write_text('{"version": 1}')
     (tmp_path / "text.png").write_text("no picture")
+    wide = tmp_path / "wide.png"
+    Image.fromarray(np.zeros((90, 300), dtype=np.uint8)).save(wide)
     out = ["--out", str(tmp_path / "out")]
     for arguments, message in (
-        ([str(page), "--hints", hints, *out, "--weights", str(tmp_path)], "official weights are not read yet"),
+        ([str(page), "--hints", hints, *out, "--weights", str(tmp_path)], "tail.net: not found"),
+        ([str(page), "--hints", hints, *out, "--face", str(page)], "give --weights too"),
+        ([str(page), "--hints", hints], "give PAGE, --hints and --out"),
+        (["--check-weights", str(tmp_path)], "Style2Paints needs tail.net, reader.net, head.net, neck.net"),
+        ([str(page), "--hints", str(wide), *out], "not of the page's shape"),
         ([str(page), "--hints", str(tmp_path / "broken.json"), *out], "size: Field required"),
         ([str(tmp_path / "text.png"), "--hints", hints, *out], "not a picture"),
         ([str(tmp_path / "none.png"), "--hints", hints, *out], "No such file"),
@@ -51,3 +66,23 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(page, tmp_path, capsys):
         assert message in error
         assert error.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_page_without_hints_stays_grey_with_a_warning(page, tmp_path, capsys):
+    (tmp_path / "none.json").write_text('{"version": 1, "size": [120, 90], "hints": []}')
+    assert main([str(page), "--hints", str(tmp_path / "none.json"), "--out", str(tmp_path)]) == 0
+    assert "the page stays grey" in capsys.readouterr().err
+    np.testing.assert_array_equal(read(tmp_path / "p01" / "rough.png")[..., 0], read(page))
+
+
+def test_official_weights_are_checked_and_paint(page, tmp_path, capsys):
+    assert main(["--check-weights", str(NETS), "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert "head.net: 0.1 MB" in said
+    assert "channels 1, 3, 4, 6, 8 → 2, 2, 3" in said
+    assert "all four fit together" in said
+    assert read(tmp_path / "style2paints-test-card.png").shape == (1024, 1364, 3)
+    hints = str(write_hints(tmp_path / "hints.json"))
+    arguments = [str(page), "--hints", hints, "--out", str(tmp_path), "--weights", str(NETS), "--face", str(page)]
+    assert main(arguments) == 0
+    assert read(tmp_path / "p01" / "rough.png").shape == read(tmp_path / "p01" / "sketch.png").shape

@@ -26,9 +26,9 @@ def test_each_blob_of_one_colour_is_a_hint_at_its_centroid():
     assert hints.size == (200, 100)
     assert [(hint.x, hint.y, hint.rgb) for hint in hints.hints] == [
         (0.21, 0.22, (255, 0, 0)),
-        (0.24, 0.22, (0, 255, 0)),
         (0.9, 0.8, (255, 0, 0)),
         (0.91, 0.82, (255, 0, 0)),
+        (0.24, 0.22, (0, 255, 0)),
     ]
 
 

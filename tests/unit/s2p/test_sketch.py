@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from workers.s2p.screentone import smooth_screentone
+from common.screentone import smooth_screentone
 from workers.s2p.sketch import draw_sketch
-from workers.s2p.upsampling import upsample_chroma
+from workers.s2p.upsampling import upsample_rows
 
 
 def toned_page(pitch=8):
-    rows, columns = np.mgrid[:600, :600]
-    page = np.full((600, 600), 255, dtype=np.uint8)
+    rows, columns = np.mgrid[:900, :900]
+    page = np.full((900, 900), 255, dtype=np.uint8)
     half = pitch // 2
     page[((rows % pitch) - half) ** 2 + ((columns % pitch) - half) ** 2 <= 5] = 0
     page[:, :100] = 255
@@ -55,6 +55,7 @@ def test_upsampled_colours_stop_at_the_edge_of_the_page_and_not_of_working_size(
     guide[:, 4] = (2 * 220 + 6 * 60) / 8 / 255
     chroma = np.zeros((8, 8, 2), dtype=np.float32)
     chroma[:, :4], chroma[:, 4:] = (30, 0), (-30, 0)
-    page = upsample_chroma(chroma, guide, grey)
+    page = upsample_rows(chroma, guide, grey, slice(0, 64))
+    np.testing.assert_array_equal(upsample_rows(chroma, guide, grey, slice(20, 40)), page[20:40])
     assert page[32, 33, 0] > 20
     assert page[32, 34, 0] < -20

@@ -1,0 +1,130 @@
+"""How fast both painters are, and how much memory the embedded one takes."""
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from bench.figures import Figure
+from bench.s2p import original
+from bench.s2p.levin import colorize
+from common.hints import Hints
+from common.imaging import encode_image
+from common.screentone import smooth_screentone
+from workers.s2p.embedded import EmbeddedPainter
+from workers.s2p.official.prepare import draw_sketch, even_ink, lift_grey
+from workers.s2p.official.refine import refine
+from workers.s2p.official.resizing import resize_to_blocks
+from workers.s2p.propagation import place_hints, shrink_guide
+from workers.s2p.views import simulate_people_hints
+
+ROOT = Path(__file__).parents[2]
+PAGE_PX = (1028, 1460)
+"""1.5 megapixels, portrait."""
+HINTS = 150
+REPEATS = 3
+
+
+def time_s(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    seconds = []
+    for _ in range(repeats):
+        started = time.monotonic()
+        work()
+        seconds.append(time.monotonic() - started)
+    return statistics.median(seconds)
+
+
+def scale_page(colour: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[np.uint8], Hints]:
+    """A grey page of a size (width, height), and hints of its true colours."""
+    large = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    dots = simulate_people_hints(large, HINTS, np.random.default_rng(0))
+    grey = cv2.cvtColor(large, cv2.COLOR_RGB2GRAY)
+    return np.repeat(grey[..., None], 3, axis=2), Hints(size=size, hints=tuple(dots))
+
+
+def measure_embedded(colour: NDArray[np.uint8], painter: EmbeddedPainter) -> list[Figure]:
+    """A page of 1.5 MP beside Levin's own time for the same dots; then larger pages."""
+    page, hints = scale_page(colour, PAGE_PX)
+    painter.paint(page, hints)
+    ours_s = time_s(lambda: painter.paint(page, hints))
+    guide = shrink_guide(smooth_screentone(page[..., 0]))
+    chroma, weight = place_hints(hints, guide)
+    small = cv2.resize(page[..., 0], guide.shape[::-1], interpolation=cv2.INTER_AREA) / 255.0
+    levin_s = time_s(lambda: colorize(small, chroma.astype(np.float64), weight > 0), 1)
+    seconds = {1.5: ours_s}
+    for megapixels in (3, 6, 12):
+        side = (megapixels / 1.5) ** 0.5
+        larger, its_hints = scale_page(colour, (round(PAGE_PX[0] * side), round(PAGE_PX[1] * side)))
+        painter.paint(larger, its_hints)
+        seconds[megapixels] = time_s(lambda page=larger, hints=its_hints: painter.paint(page, hints))
+    return [
+        Figure("embedded: a page of 1.5 MP", ours_s, "s", 2.5),
+        Figure(f"Levin, sparse LU at {guide.shape[1]}×{guide.shape[0]} px, both channels", levin_s, "s"),
+        Figure("embedded beside Levin", ours_s / levin_s, "×", 1 / 3),
+        *(Figure(f"embedded: a page of {size} MP", seconds[size], "s") for size in (3, 6, 12)),
+        Figure("embedded: time of 12 MP beside 3 MP, for four times the pixels", seconds[12] / seconds[3], "×", 4.6),
+    ]
+
+
+def measure_memory(colour: NDArray[np.uint8], out: Path) -> list[Figure]:
+    """Peak memory of a process that paints one page; a strip also its time."""
+    figures = []
+    for what, size in (("1.5 MP", PAGE_PX), ("12 MP", (2908, 4130)), ("a strip of 800×20,000 px", (800, 20_000))):
+        page, hints = scale_page(colour, size)
+        files = out / "memory.png", out / "memory.json"
+        files[0].write_bytes(encode_image(page))
+        files[1].write_bytes(hints.to_json())
+        started = time.monotonic()
+        with subprocess.Popen(
+            [sys.executable, "-m", "bench.s2p.one_page", *files], cwd=ROOT, stderr=subprocess.DEVNULL
+        ) as process:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            sys.exit(f"painting {what} ended with {process.returncode}")
+        figures.append(Figure(f"embedded: peak memory, {what}", usage.ru_maxrss / 1024**2, "GiB", 1.5))
+        if size[1] == 20_000:
+            figures.append(Figure("embedded: that strip, start of Python included", time.monotonic() - started, "s"))
+    return figures
+
+
+def measure_official(golden: Path) -> list[Figure]:
+    """All that stands around the official networks, beside a straight transcription of the original's steps.
+
+    The tail is replaced by one that only enlarges, as networks take the same time on both sides.
+    """
+    page_bgr = cv2.imread(str(golden / "page.png"))
+    careless = cv2.imread(str(golden / "expected" / "careless.png"))
+
+    def enlarge(tiles: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.zeros((len(tiles), 2 * tiles.shape[1] + 2, 2 * tiles.shape[2] + 2, 3), dtype=np.float32)
+
+    sketch = cv2.imread(str(golden / "expected" / "sketch.png"), cv2.IMREAD_GRAYSCALE)
+
+    def original_steps() -> None:
+        original.draw_sketch(original.normalise(page_bgr), enlarge)
+        original.k_resize(sketch, 64)
+        original.refine(careless, sketch, original.lift_origin(page_bgr, sketch.shape))
+
+    def our_steps() -> None:
+        draw_sketch(even_ink(page_bgr), enlarge)
+        resize_to_blocks(sketch, 64)
+        refine(careless, sketch, lift_grey(page_bgr, sketch.shape))
+
+    started = time.monotonic()
+    our_steps()
+    first_s = time.monotonic() - started
+    ours_s, originals_s = time_s(our_steps), time_s(original_steps, 1)
+    return [
+        Figure("official: around the networks, the original's steps", originals_s, "s"),
+        Figure("official: around the networks, ours", ours_s, "s"),
+        Figure("official: ours, first page of a size (its loop is compiled)", first_s, "s"),
+        Figure("official: the original beside ours", originals_s / ours_s, "×", 4, True),
+    ]

@@ -1,0 +1,66 @@
+"""Which painter a process has: the official one where its networks are installed, else the embedded one.
+
+TensorFlow and the networks are loaded by `open_painter`, not by importing this.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.hints import Hints
+from workers.s2p.official.weights import digest_official, find_official
+from workers.s2p.result import S2pResult
+from workers.s2p.weights import embedded_digest
+
+OFFICIAL_FOLDER: Final = "style2paints"
+"""Below the folder of models."""
+
+
+class Painter(Protocol):
+    """Colours a page roughly from its hints; `label` names the weights in the page's record."""
+
+    label: str
+
+    def paint(self, page_rgb: NDArray[np.uint8], hints: Hints) -> S2pResult:
+        """Colour a page (H, W, 3) uint8 RGB."""
+
+
+@lru_cache(maxsize=1)
+def name_painter(models: Path) -> str:
+    """The label of the painter that `open_painter` gives, without loading it.
+
+    Raises:
+        ModelMissingError: some of the official networks are there, but not all.
+    """
+    folder = models / OFFICIAL_FOLDER
+    return label_official(digest_official(folder)) if find_official(folder) else label_embedded()
+
+
+@lru_cache(maxsize=1)
+def open_painter(models: Path) -> Painter:
+    """Load a painter, once per process.
+
+    Raises:
+        ModelMissingError: official networks are there, but damaged or incomplete.
+    """
+    folder = models / OFFICIAL_FOLDER
+    if find_official(folder):
+        from workers.s2p.official.painter import OfficialPainter
+
+        return OfficialPainter.load(folder)
+    from workers.s2p.embedded import EmbeddedPainter
+
+    return EmbeddedPainter()
+
+
+def label_official(digest: str) -> str:
+    """What the record calls official networks of this SHA-256."""
+    return f"Style2Paints V4.5 ({digest[:12]})"
+
+
+def label_embedded() -> str:
+    """What the record calls our own network."""
+    return f"embedded ({embedded_digest()[:12]})"
