@@ -14,8 +14,8 @@ NEIGHBOURS: Final = 8
 """So many dots must lie in the window around one: a lone speck, an i's dot or an eye is no screentone."""
 WINDOW_IN_DOTS: Final = 2
 MAX_AREA_SPREAD: Final = 0.8
-"""Printed dots beside each other are of one size: the standard deviation of their areas is less than this share of the
-mean. Brushwork and paper grain are of all sizes: on painted pages this leaves 1% to be taken for tone, instead of half."""
+"""Printed dots beside each other are of one size: the standard deviation of their areas is at most this share of their
+mean. Brushwork and grain are of all sizes: of painted pages this leaves 1% to be taken for tone, instead of half."""
 INK_SHARE: Final = 0.45
 """Ink is darker than this share of the mean around it; so are printed dots, which are told apart by their size."""
 BLACK: Final = 40

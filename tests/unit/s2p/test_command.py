@@ -9,7 +9,6 @@ from PIL import Image
 
 from workers.s2p.__main__ import main
 
-
 NETS = Path(__file__).parents[2] / "golden" / "s2p" / "nets"
 
 
