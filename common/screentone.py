@@ -85,7 +85,8 @@ def _sum_around(
     """The sum of the values of all points (N, 2) in the square window around each pixel; (H, W) float32."""
     plane = np.zeros(shape, dtype=np.float32)
     plane[xy[:, 1], xy[:, 0]] = values
-    return cv2.boxFilter(plane, -1, (window, window), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    total = cv2.boxFilter(plane, -1, (window, window), normalize=False, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(total, dtype=np.float32)
 
 
 def _find_ink(page: NDArray[np.float32], toned: NDArray[np.bool_], dot_px: int) -> NDArray[np.bool_]:
