@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.hints import Hints
-from workers.s2p.official.weights import digest_official, find_official
+from workers.s2p.official.weights import find_official
 from workers.s2p.result import S2pResult
 from workers.s2p.weights import embedded_digest
 
@@ -26,17 +26,6 @@ class Painter(Protocol):
 
     def paint(self, page_rgb: NDArray[np.uint8], hints: Hints) -> S2pResult:
         """Colour a page (H, W, 3) uint8 RGB."""
-
-
-@lru_cache(maxsize=1)
-def name_painter(models: Path) -> str:
-    """The label of the painter that `open_painter` gives, without loading it.
-
-    Raises:
-        ModelMissingError: some of the official networks are there, but not all.
-    """
-    folder = models / OFFICIAL_FOLDER
-    return label_official(digest_official(folder)) if find_official(folder) else label_embedded()
 
 
 @lru_cache(maxsize=1)

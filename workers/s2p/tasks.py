@@ -10,7 +10,7 @@ from common.logging import get_logger
 from common.names import PAGE_TASKS, Artifact, Stage
 from common.settings import get_settings
 from workers.celery import app
-from workers.s2p.painters import name_painter, open_painter
+from workers.s2p.painters import open_painter
 from workers.stage import StageRun, run_stage
 
 NO_HINTS = "the page has no hints: it stays grey"
@@ -32,7 +32,8 @@ def paint(self: Task, job_id: str, number: int, attempt: int) -> None:
 
 
 def name_weights(run: StageRun) -> str:
-    return name_painter(run.resources.settings.models)
+    """What this process paints with: weights that were installed since it started are not its own."""
+    return open_painter(run.resources.settings.models).label
 
 
 def paint_hints(run: StageRun) -> None:

@@ -8,8 +8,7 @@ import h5py
 import pytest
 
 from common.errors import ModelMissingError
-from workers.s2p.official.weights import digest_official, find_official, load_net, load_official
-from workers.s2p.painters import label_embedded, name_painter
+from workers.s2p.official.weights import find_official, load_net, load_official
 
 NETS = Path(__file__).parents[2] / "golden" / "s2p" / "nets"
 
@@ -116,9 +115,3 @@ def test_a_missing_file_is_named_and_an_empty_folder_means_the_embedded_painter(
     with pytest.raises(ModelMissingError, match=r"neck\.net: not found; Style2Paints needs tail\.net"):
         load_official(folder)
     assert not find_official(tmp_path / "nothing")
-
-
-def test_the_painter_is_named_by_what_is_installed(tmp_path):
-    assert name_painter(tmp_path / "none") == label_embedded()
-    shutil.copytree(NETS, tmp_path / "models" / "style2paints")
-    assert name_painter(tmp_path / "models") == f"Style2Paints V4.5 ({digest_official(NETS)[:12]})"

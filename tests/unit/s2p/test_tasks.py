@@ -11,7 +11,7 @@ from common.errors import InputError, ModelMissingError
 from common.hints import Hint, Hints
 from common.names import Artifact
 from workers.s2p.official.weights import digest_official
-from workers.s2p.painters import name_painter, open_painter
+from workers.s2p.painters import open_painter
 from workers.s2p.tasks import NO_HINTS, name_weights, paint_hints
 
 NETS = Path(__file__).parents[2] / "golden" / "s2p" / "nets"
@@ -40,8 +40,7 @@ class Run(SimpleNamespace):
 @pytest.fixture(autouse=True)
 def _forget_painters():
     yield
-    for cached in (open_painter, name_painter):
-        cached.cache_clear()
+    open_painter.cache_clear()
 
 
 def one_hint():
@@ -82,6 +81,14 @@ def test_installed_official_networks_paint(tmp_path):
     paint_hints(run)
     assert run.weights == name_weights(run) == f"Style2Paints V4.5 ({digest_official(NETS)[:12]})"
     assert run.written[Artifact.ROUGH].shape == run.written[Artifact.SKETCH].shape
+
+
+def test_networks_installed_while_a_worker_runs_are_not_named_as_what_it_paints_with(tmp_path):
+    run = Run(tmp_path, one_hint())
+    before = name_weights(run)
+    shutil.copytree(NETS, tmp_path / "style2paints")
+    paint_hints(run)
+    assert run.weights == name_weights(run) == before
 
 
 def test_half_installed_networks_fail_the_page_by_name(tmp_path):
