@@ -69,7 +69,9 @@ def draw_varied_page(seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return draw_page(PageScript(rows, panels), tone, ink, seed).develop()
 
 
-def _any(rng: np.random.Generator, hue: float, saturation: tuple[float, float], value: tuple[float, float]) -> Rgb:
+def _pick_colour(
+    rng: np.random.Generator, hue: float, saturation: tuple[float, float], value: tuple[float, float]
+) -> Rgb:
     red, green, blue = colorsys.hsv_to_rgb(hue % 1, rng.uniform(*saturation), rng.uniform(*value))
     return round(255 * red), round(255 * green), round(255 * blue)
 
@@ -77,11 +79,11 @@ def _any(rng: np.random.Generator, hue: float, saturation: tuple[float, float], 
 def _vary_shaded(rng: np.random.Generator) -> Shaded:
     """A material of any colour, its shadow darker and of a neighbouring hue."""
     hue = rng.random()
-    base = _any(rng, hue, (0.05, 0.9), (0.25, 1.0))
+    base = _pick_colour(rng, hue, (0.05, 0.9), (0.25, 1.0))
     shift = rng.uniform(0.55, 0.8)
     shade = (round(base[0] * shift), round(base[1] * shift), round(min(255, base[2] * (shift + 0.1))))
     sheet = Sheet(rng.choice([Sheet.AUTO.value, Sheet.GREY.value]))
-    shine = Paint(_any(rng, hue, (0.1, 0.4), (0.9, 1.0)), Sheet.GREY) if rng.random() < 0.6 else NO_SHINE
+    shine = Paint(_pick_colour(rng, hue, (0.1, 0.4), (0.9, 1.0)), Sheet.GREY) if rng.random() < 0.6 else NO_SHINE
     return Shaded(Paint(base, sheet), Paint(shade, sheet), shine)
 
 

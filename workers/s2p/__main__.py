@@ -35,6 +35,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
+        if options.check_weights and (options.page or options.hints or options.weights or options.face):
+            raise InputError("--check-weights goes with --out only")
         if options.check_weights:
             _check_weights(options.check_weights, options.out or Path())
         elif not (options.page and options.hints and options.out):
@@ -82,23 +84,26 @@ def _read_hints(path: Path, page_size: tuple[int, int]) -> Hints:
 def _check_weights(folder: Path, out: Path) -> None:
     """Say what each file holds, then paint a drawn card with them."""
     from workers.s2p.official.painter import OfficialPainter
-    from workers.s2p.official.weights import NETS, load_official
+    from workers.s2p.official.weights import NETS, OfficialNets, check_official, digest_official, load_net
 
-    nets = load_official(folder)
+    loaded = {}
     for name in NETS:
-        net = getattr(nets, name)
+        net = loaded[name] = load_net(folder / f"{name}.net")
         inputs, outputs = (", ".join(str(tensor.shape[-1]) for tensor in side) for side in (net.inputs, net.outputs))
         size_mb = (folder / f"{name}.net").stat().st_size / 1e6
         print(
             f"{name}.net: {size_mb:.1f} MB, {len(net.layers)} layers, {net.count_params():,} parameters; "
             f"channels {inputs} → {outputs}"
         )
+    nets = OfficialNets(**loaded, digest=digest_official(folder))
+    check_official(folder, nets)
     page_rgb = np.full((300, 400, 3), 255, dtype=np.uint8)
     page_rgb[:, 198:202] = 20
     card = Hints(
         size=(400, 300), hints=(Hint(x=0.25, y=0.5, rgb=(220, 80, 60)), Hint(x=0.75, y=0.5, rgb=(60, 90, 220)))
     )
     result = OfficialPainter(nets).paint(page_rgb, card)
+    out.mkdir(parents=True, exist_ok=True)
     (out / TEST_CARD).write_bytes(encode_image(result.rough_rgb))
     print(f"all four fit together ({nets.digest[:12]}); painted {out / TEST_CARD}")
 

@@ -33,6 +33,10 @@ class EmbeddedPainter:
         features = tf.TensorSpec((1, None, None, network.inputs[0].shape[-1]), tf.float32)
         self._network = tf.function(lambda x: network(x, training=False), input_signature=[features])
 
+    def takes(self, page_rgb: NDArray[np.uint8]) -> bool:  # noqa: ARG002
+        """Any page, of any shape."""
+        return True
+
     def paint(self, page_rgb: NDArray[np.uint8], hints: Hints) -> S2pResult:
         """Colour a page roughly from its hints.
 
@@ -68,10 +72,10 @@ class EmbeddedPainter:
 def _tint_page(
     luma: NDArray[np.uint8], grey: NDArray[np.uint8], guide: NDArray[np.float32], chroma: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
-    """The page in its own lightness with chroma (h, w, 2) of working size laid over; (H, W, 3) uint8 RGB.
+    """Chroma (h, w, 2) of working size laid over the page's lightness; (H, W, 3) uint8 RGB.
 
-    On dark tones chroma shrinks until it fits, or ink would glow. On paper it stays and lightness gives way: white can
-    show no colour, and whoever does not keep the page's lightness wants to see it.
+    On dark tones lightness stays, and chroma shrinks until it fits, or ink would glow. On paper chroma stays and
+    lightness gives way: white can show no colour, and whoever does not keep the page's lightness wants to see it.
     """
     rough_rgb = np.empty((*luma.shape, 3), dtype=np.uint8)
     step = max(1, _STRIP_PIXELS // luma.shape[1])

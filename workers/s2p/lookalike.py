@@ -12,8 +12,11 @@ TONE_SIGMA: Final = 0.1
 """Difference of luminance (0..1) that makes a place another kind of place."""
 _TONES: Final = 16
 _CELL_PX: Final = 8
-_WIDER: Final = ((1.0, 1.0), (3.0, 1e-3), (9.0, 1e-6), (100.0, 1e-12))
+_MAX_CELLS: Final = 1024
+_WIDER: Final = ((1.0, 1.0), (3.0, 1e-3), (9.0, 1e-6))
 """Reaches, as multiples, and what they count: only where no hint is near do far ones speak."""
+_LAST: Final = 1e-12
+"""What every hint counts everywhere, so that each place has an answer."""
 
 
 def look_alike(
@@ -52,32 +55,31 @@ def average_alike(
     rows, columns = np.nonzero(hint_weight)
     if not len(rows):
         return np.zeros((height, width, 2), dtype=np.float32)
+    # Cells grow on strips thousands of pixels long, or the grid would grow with the square of their length.
+    cell = max(_CELL_PX, -(-max(height, width) // _MAX_CELLS))
+    grid = np.zeros((_TONES, -(-height // cell), -(-width // cell), 3))
     weight = hint_weight[rows, columns].astype(np.float64)
-    grid = np.zeros((_TONES, -(-height // _CELL_PX), -(-width // _CELL_PX), 3))
     place = luminance[rows, columns] * (_TONES - 1)
     lower = np.minimum(place.astype(int), _TONES - 2)
     values = np.column_stack([weight, weight[:, None] * hint_chroma[rows, columns]])
     for tone, share in ((lower, 1 - (place - lower)), (lower + 1, place - lower)):
-        np.add.at(grid, (tone, rows // _CELL_PX, columns // _CELL_PX), values * share[:, None])
-    steps = np.subtract.outer(np.arange(_TONES), np.arange(_TONES)) / (_TONES - 1)
-    grid = np.tensordot(np.exp(-0.5 * (steps / TONE_SIGMA) ** 2), grid, axes=1)
-    total = np.zeros((height, width, 3))
+        np.add.at(grid, (tone, rows // cell, columns // cell), values * share[:, None])
+    grid = np.tensordot(_kernel(_TONES, TONE_SIGMA * (_TONES - 1)) + _LAST, grid, axes=1)
+    grid = _blur(grid, reach_px / cell).astype(np.float32)
+    total = np.zeros((height, width, 3), dtype=np.float32)
     for tone, cells in enumerate(grid):
         share = np.maximum(1 - np.abs(luminance * np.float32(_TONES - 1) - np.float32(tone)), 0)
         if share.any():
-            total += share[..., None] * cv2.resize(
-                _blur(cells, reach_px), (width, height), interpolation=cv2.INTER_LINEAR
-            )
-    return np.asarray(total[..., 1:] / total[..., :1], dtype=np.float32)
+            total += share[..., None] * cv2.resize(cells, (width, height), interpolation=cv2.INTER_LINEAR)
+    return total[..., 1:] / total[..., :1]
 
 
-def _blur(cells: NDArray[np.float64], reach_px: float) -> NDArray[np.float64]:
-    """Cells (n, m, 3) blurred at all reaches at once."""
-    blurred = np.zeros_like(cells)
+def _blur(grid: NDArray[np.float64], reach: float) -> NDArray[np.float64]:
+    """Cells (tones, n, m, 3) blurred in space at all reaches at once, and all of them a little everywhere."""
+    blurred = np.broadcast_to(_LAST * grid.sum(axis=(1, 2), keepdims=True), grid.shape).copy()
     for multiple, count in _WIDER:
-        sigma = multiple * reach_px / _CELL_PX
-        rows, columns = (_kernel(side, sigma) for side in cells.shape[:2])
-        blurred += count * np.einsum("ij,jkc,lk->ilc", rows, cells, columns, optimize=True)
+        rows, columns = (_kernel(side, multiple * reach) for side in grid.shape[1:3])
+        blurred += count * np.einsum("ij,tjkc,lk->tilc", rows, grid, columns, optimize=True)
     return blurred
 
 

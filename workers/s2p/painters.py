@@ -24,6 +24,9 @@ class Painter(Protocol):
 
     label: str
 
+    def takes(self, page_rgb: NDArray[np.uint8]) -> bool:
+        """Whether it paints pages of this shape."""
+
     def paint(self, page_rgb: NDArray[np.uint8], hints: Hints) -> S2pResult:
         """Colour a page (H, W, 3) uint8 RGB."""
 
@@ -40,6 +43,12 @@ def open_painter(models: Path) -> Painter:
         from workers.s2p.official.painter import OfficialPainter
 
         return OfficialPainter.load(folder)
+    return open_embedded()
+
+
+@lru_cache(maxsize=1)
+def open_embedded() -> Painter:
+    """Load our own painter, once per process."""
     from workers.s2p.embedded import EmbeddedPainter
 
     return EmbeddedPainter()

@@ -146,7 +146,10 @@ def _spread(
     hold = HINT_BOND * is_hint.ravel()
     matrix = _assemble(guide, hold + pull)
     wanted = hold[:, None] * chroma.reshape(-1, 2) + pull * far.reshape(-1, 2)
-    return np.asarray(_solve(matrix, wanted).reshape(chroma.shape), dtype=np.float32)
+    spread = _solve(matrix, wanted).reshape(chroma.shape)
+    # The exact solution lies between the hints and what pulls; a few sweeps may stop a little beyond.
+    ends = np.concatenate([chroma[is_hint], far.reshape(-1, 2).min(axis=0)[None], far.reshape(-1, 2).max(axis=0)[None]])
+    return np.clip(spread, ends.min(axis=0), ends.max(axis=0)).astype(np.float32)
 
 
 def _spread_coarsely(

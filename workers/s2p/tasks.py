@@ -10,10 +10,11 @@ from common.logging import get_logger
 from common.names import PAGE_TASKS, Artifact, Stage
 from common.settings import get_settings
 from workers.celery import app
-from workers.s2p.painters import open_painter
+from workers.s2p.painters import open_embedded, open_painter
 from workers.stage import StageRun, run_stage
 
 NO_HINTS = "the page has no hints: it stays grey"
+TOO_LONG = "the page is too long for the official networks: the embedded painter painted it"
 
 
 @signals.worker_process_init.connect
@@ -38,10 +39,13 @@ def name_weights(run: StageRun) -> str:
 
 def paint_hints(run: StageRun) -> None:
     hints = parse_hints(run.read(Artifact.HINTS), f"{run.page_label}: hints")
+    page_rgb = run.read_picture(Artifact.SOURCE)
     painter = open_painter(run.resources.settings.models)
+    if not painter.takes(page_rgb):
+        painter, run.warning = open_embedded(), TOO_LONG
     if not hints.hints:
         run.warning = NO_HINTS
-    result = painter.paint(run.read_picture(Artifact.SOURCE), hints)
+    result = painter.paint(page_rgb, hints)
     run.weights = painter.label
     run.write_picture(Artifact.SKETCH, result.sketch_rgb)
     run.write_picture(Artifact.ROUGH, result.rough_rgb)

@@ -23,6 +23,7 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from common.errors import InputError
 from common.imaging import decode_image
 from common.screentone import smooth_screentone
 from workers.s2p.features import CHROMA_SCALE, PRIOR
@@ -55,7 +56,7 @@ class TrainingSettings:
         judge_every: steps between two lines of the log, and two checkpoints.
     """
 
-    steps: int = 3800
+    steps: int = 2800
     seed: int = 1
     batch: int = 8
     crop_px: int = 192
@@ -186,6 +187,7 @@ def judge(trainer: Trainer, held_out: dict[int, list[View]]) -> dict[str, float]
 def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out: Path) -> None:
     """Train, with a log, a curve, checkpoints and the averaged weights in `out`."""
     out.mkdir(parents=True, exist_ok=True)
+    _claim_folder(out, {"settings": asdict(settings), "pages": sorted(painted)})
     seen, held_out = _hold_out(painted, settings.seed)
     trainer = Trainer(settings)
     checkpoint = tf.train.Checkpoint(
@@ -193,11 +195,12 @@ def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out
     )
     manager = tf.train.CheckpointManager(checkpoint, str(out / "checkpoints"), max_to_keep=2)
     if manager.latest_checkpoint:
-        checkpoint.restore(manager.latest_checkpoint).expect_partial()
+        checkpoint.restore(manager.latest_checkpoint).assert_existing_objects_matched()
         print(f"going on from step {int(trainer.step.numpy())}")
     first = int(trainer.step.numpy())
     pool = ViewPool(seen, settings, first // settings.refresh_every * settings.refresh)
-    started, losses = time.monotonic(), []
+    before_s = max((line["seconds"] for line in _read_log(out)), default=0.0)
+    started, losses = time.monotonic() - before_s, []
     try:
         for step in range(first, settings.steps):
             rng = np.random.default_rng((settings.seed, 1, step))
@@ -217,9 +220,8 @@ def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out
                 save_weights(trainer.averaged, out / "embedded.safetensors")
     finally:
         pool.close()
-    (out / "training.json").write_text(
-        json.dumps({"settings": asdict(settings), "pages": sorted(painted), "log": list(_read_log(out))}, indent=1)
-    )
+    record = {"settings": asdict(settings), "pages": sorted(painted), "log": list(_read_log(out))}
+    (out / "training.json").write_text(json.dumps(record, indent=1))
 
 
 def _hold_out(
@@ -255,7 +257,17 @@ def _log(out: Path, line: dict[str, Any]) -> None:
     _draw_curves(list(_read_log(out)), out / "curves.svg")
 
 
+def _claim_folder(out: Path, what: dict[str, Any]) -> None:
+    """Raises InputError where the folder holds another training, which this one would go on from."""
+    path = out / "started.json"
+    if path.exists() and json.loads(path.read_text()) != what:
+        raise InputError(f"{out}: holds a training with other settings or pages (started.json); give another folder")
+    path.write_text(json.dumps(what, indent=1))
+
+
 def _read_log(out: Path) -> Iterator[dict[str, float]]:
+    if not (out / "log.csv").exists():
+        return
     with (out / "log.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             yield {key: float(value) for key, value in row.items()}
@@ -296,7 +308,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     # Ended by SIGTERM too, the processes that make views are closed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    train(painted, TrainingSettings(steps=options.steps, seed=options.seed), options.out)
+    try:
+        train(painted, TrainingSettings(steps=options.steps, seed=options.seed), options.out)
+    except InputError as error:
+        print(f"workers.s2p.training: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

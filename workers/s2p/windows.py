@@ -23,12 +23,12 @@ def cut_windows(length: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         return
     count = -(-(length - OVERLAP_PX) // (WINDOW_PX - OVERLAP_PX))
     starts = np.linspace(0, length - WINDOW_PX, count).round().astype(int)
-    for index, start in enumerate(starts):
-        weight = np.ones(WINDOW_PX, dtype=np.float32)
-        if index:
-            shared = int(starts[index - 1]) + WINDOW_PX - int(start)
-            weight[:shared] = (np.arange(shared) + 0.5) / shared
-        if index < count - 1:
-            shared = int(start) + WINDOW_PX - int(starts[index + 1])
-            weight[WINDOW_PX - shared :] = 1 - (np.arange(shared) + 0.5) / shared
-        yield slice(int(start), int(start) + WINDOW_PX), weight
+    # A tent over each window; where two or three overlap they share in proportion.
+    tent = np.minimum(np.arange(WINDOW_PX) + 0.5, WINDOW_PX - np.arange(WINDOW_PX) - 0.5)
+    tent = np.minimum(tent, OVERLAP_PX).astype(np.float32)
+    total = np.zeros(length, dtype=np.float32)
+    for start in starts:
+        total[start : start + WINDOW_PX] += tent
+    for start in starts:
+        window = slice(int(start), int(start) + WINDOW_PX)
+        yield window, tent / total[window]

@@ -54,6 +54,7 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(page, tmp_path, capsys):
         ([str(page), "--hints", hints, *out, "--weights", str(tmp_path)], "tail.net: not found"),
         ([str(page), "--hints", hints, *out, "--face", str(page)], "give --weights too"),
         ([str(page), "--hints", hints], "give PAGE, --hints and --out"),
+        (["--check-weights", str(tmp_path), "--face", str(page)], "goes with --out only"),
         (["--check-weights", str(tmp_path)], "Style2Paints needs tail.net, reader.net, head.net, neck.net"),
         ([str(page), "--hints", str(wide), *out], "not of the page's shape"),
         ([str(page), "--hints", str(tmp_path / "broken.json"), *out], "size: Field required"),
@@ -75,12 +76,12 @@ def test_a_page_without_hints_stays_grey_with_a_warning(page, tmp_path, capsys):
 
 
 def test_official_weights_are_checked_and_paint(page, tmp_path, capsys):
-    assert main(["--check-weights", str(NETS), "--out", str(tmp_path)]) == 0
+    assert main(["--check-weights", str(NETS), "--out", str(tmp_path / "cards")]) == 0
     said = capsys.readouterr().out
     assert "head.net: 0.1 MB" in said
     assert "channels 1, 3, 4, 6, 8 → 2, 2, 3" in said
     assert "all four fit together" in said
-    assert read(tmp_path / "style2paints-test-card.png").shape == (1024, 1364, 3)
+    assert read(tmp_path / "cards" / "style2paints-test-card.png").shape == (1024, 1364, 3)
     hints = str(write_hints(tmp_path / "hints.json"))
     arguments = [str(page), "--hints", hints, "--out", str(tmp_path), "--weights", str(NETS), "--face", str(page)]
     assert main(arguments) == 0

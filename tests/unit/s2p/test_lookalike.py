@@ -38,6 +38,15 @@ def test_one_hint_far_away_still_speaks_and_none_gives_grey():
     assert not look_alike(luminance, chroma, np.zeros_like(weight)).any()
 
 
+def test_a_very_long_strip_has_an_answer_everywhere():
+    luminance = np.full((60_000, 8), 0.1, dtype=np.float32)
+    luminance[30_000:] = 1.0
+    chroma, weight = np.zeros((60_000, 8, 2), dtype=np.float32), np.zeros((60_000, 8), dtype=np.float32)
+    chroma[5, 4], weight[5, 4] = (30, -10), 1
+    spread = average_alike(luminance, chroma, weight, 40.0)
+    np.testing.assert_allclose(spread, np.broadcast_to((30, -10), spread.shape), atol=0.01)
+
+
 def test_an_unsure_hint_counts_less():
     luminance, chroma, weight = page_of_two_tones()
     luminance[:] = 0.5

@@ -1,6 +1,8 @@
 """Official networks' files: what is refused before it can do harm, and what the error says."""
 
+import base64
 import json
+import marshal
 import shutil
 from pathlib import Path
 
@@ -45,7 +47,7 @@ def test_a_file_cut_off_is_refused(folder, share):
     ("wrong", "right", "message"),
     [
         ("reader", "tail", r"tail\.net: the wrong network: it has inputs of \[3\] and outputs of \[4, 6, 8\]"),
-        ("tail", "head", r"head\.net: the wrong network.*sketch, hints, and the reader's features"),
+        ("tail", "head", r"head\.net: the wrong network.*sketch, hints, the reader's features"),
         ("head", "reader", r"reader\.net: the wrong network"),
         ("tail", "neck", r"neck\.net: the wrong network"),
     ],
@@ -88,13 +90,63 @@ def test_code_deep_inside_is_refused_too(folder):
         config["config"]["layers"][1]["class_name"] = "os.system"
 
     for net, change, message in (
-        ("tail", nest_lambda, "layer 'deep' is a Lambda"),
-        ("reader", name_function, "holds a function, which is code"),
+        ("tail", nest_lambda, "layer 'outer' is of the unknown kind 'TimeDistributed'"),
+        ("reader", name_function, "is of the unknown kind '__lambda__'"),
         ("head", make_up, "is of the unknown kind 'os.system'"),
     ):
         edit_config(folder / f"{net}.net", change)
         with pytest.raises(ModelMissingError, match=message):
             load_net(folder / f"{net}.net")
+
+
+def test_a_value_that_keras_would_build_by_itself_is_refused_before_it_runs(folder, tmp_path):
+    """tf-keras builds any dict that says so, under any key, and runs functions in it, outside of its safe mode."""
+    mark = tmp_path / "it-ran"
+    code = compile(f"open({str(mark)!r}, 'w').close()", "net", "exec")
+    function = [base64.b64encode(marshal.dumps(code)).decode(), None, None]
+    wrapped = {"class_name": "LSTMCell", "config": {"units": 1}}
+    gadget = {
+        "__passive_serialization__": True,
+        "class_name": "RNN",
+        "config": {
+            "cell": {
+                "class_name": "ResidualWrapper",
+                "config": {"cell": wrapped, "residual_fn": function, "residual_fn_type": "lambda"},
+            }
+        },
+    }
+    edit_config(folder / "tail.net", lambda config: config["config"]["layers"][1]["config"].update(x=gadget))
+    with pytest.raises(ModelMissingError, match=r"Nurie loads no code|of the unknown kind"):
+        load_net(folder / "tail.net")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("extra", [{"mask_type": "lambda"}, {"module": "os"}, {"__passive_serialization__": 1}])
+def test_what_hints_at_code_is_refused(folder, extra):
+    edit_config(folder / "tail.net", lambda config: config["config"]["layers"][1]["config"].update(x=extra))
+    with pytest.raises(ModelMissingError, match="holds a function, which is code"):
+        load_net(folder / "tail.net")
+
+
+def test_numbers_in_another_file_and_layers_beyond_memory_are_refused(folder, tmp_path):
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(bytes(16))
+    with h5py.File(folder / "head.net", "r+") as file:
+        file.create_dataset("elsewhere", (4,), "f4", external=[(str(raw), 0, 16)])
+    with pytest.raises(ModelMissingError, match="elsewhere lies in another file"):
+        load_net(folder / "head.net")
+    edit_config(folder / "tail.net", lambda config: config["config"]["layers"][2]["config"].update(filters=10**9))
+    with pytest.raises(ModelMissingError, match=r"filters of 1000000000 are over the limit"):
+        load_net(folder / "tail.net")
+
+
+def test_a_network_of_one_size_is_named_as_such(folder):
+    def fix_size(config):
+        config["config"]["layers"][0]["config"]["batch_input_shape"] = [None, 30, 30, 3]
+
+    edit_config(folder / "tail.net", fix_size)
+    with pytest.raises(ModelMissingError, match=r"tail\.net: does not run on 128×64 px"):
+        load_official(folder)
 
 
 def test_weights_alone_and_links_elsewhere_are_refused(folder):

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from common.errors import TooLargeError
 from common.hints import Hint, Hints
 from common.imaging import decode_image
 from workers.s2p.hints import read_hint_picture
@@ -57,7 +58,6 @@ def test_sizes(page_rgb):
     sketch = np.zeros(FACTS["sketch_shape"], dtype=np.uint8)
     assert list(resize_to_blocks(sketch, 64).shape) == FACTS["sketch_1024_shape"]
     assert list(_prepare_face(None).shape) == FACTS["face_shape"]
-    assert list(expected("careless").shape) == FACTS["careless_shape"]
 
 
 def test_ink_sketch_and_grey(page_rgb, painter):
@@ -69,7 +69,9 @@ def test_ink_sketch_and_grey(page_rgb, painter):
 
 
 def test_networks(painter, hints):
-    assert_close(painter.paint_careless(expected("sketch"), hints), "careless", 2, 0.995)
+    careless = painter.paint_careless(expected("sketch"), hints)
+    assert list(careless.shape) == FACTS["careless_shape"]
+    assert_close(careless, "careless", 2, 0.995)
 
 
 def test_refinement():
@@ -94,8 +96,17 @@ def test_a_hint_at_the_very_edge_is_painted():
 
 
 def test_a_blank_page_stays_blank_and_a_black_one_passes(painter):
-    none = Hints(size=(300, 200), hints=())
-    assert even_ink(np.full((200, 300, 3), 255, dtype=np.uint8)).min() == 255
-    for level in (0, 255):
-        result = painter.paint(np.full((200, 300, 3), level, dtype=np.uint8), none)
-        assert np.isfinite(result.rough_rgb).all()
+    white = np.full((200, 300, 3), 255, dtype=np.uint8)
+    assert even_ink(white).min() == 255
+    one = Hints(size=(300, 200), hints=(Hint(x=0.5, y=0.5, rgb=(200, 60, 60)),))
+    for hints in (Hints(size=(300, 200), hints=()), one):
+        result = painter.paint(white, hints)
+        assert result.sketch_rgb.min() > 240
+        assert (result.rough_rgb == 255).all() == (not hints.hints)
+    black = painter.paint(np.zeros((200, 300, 3), dtype=np.uint8), one)
+    assert black.rough_rgb.max() < 30
+
+
+def test_a_strip_too_long_is_refused_with_the_limit(painter):
+    with pytest.raises(TooLargeError, match="80×700 px: the official networks paint pages up to 6 times as long"):
+        painter.paint(np.full((700, 80, 3), 255, dtype=np.uint8), Hints(size=(80, 700), hints=()))

@@ -11,8 +11,8 @@ from common.errors import InputError, ModelMissingError
 from common.hints import Hint, Hints
 from common.names import Artifact
 from workers.s2p.official.weights import digest_official
-from workers.s2p.painters import open_painter
-from workers.s2p.tasks import NO_HINTS, name_weights, paint_hints
+from workers.s2p.painters import label_embedded, open_painter
+from workers.s2p.tasks import NO_HINTS, TOO_LONG, name_weights, paint_hints
 
 NETS = Path(__file__).parents[2] / "golden" / "s2p" / "nets"
 
@@ -58,10 +58,13 @@ def test_hints_colour_the_page_and_the_weights_are_named(tmp_path):
     assert run.weights.startswith("embedded (")
 
 
-def test_a_page_without_hints_stays_grey_and_says_so(tmp_path):
+@pytest.mark.parametrize("official", [False, True])
+def test_a_page_without_hints_stays_grey_and_says_so(tmp_path, official):
+    if official:
+        shutil.copytree(NETS, tmp_path / "style2paints")
     run = Run(tmp_path, Hints(size=(80, 60), hints=()).to_json())
     paint_hints(run)
-    np.testing.assert_array_equal(run.written[Artifact.ROUGH], run.page)
+    assert (run.written[Artifact.ROUGH] == 150).all()
     assert run.warning == NO_HINTS
 
 
@@ -81,6 +84,14 @@ def test_installed_official_networks_paint(tmp_path):
     paint_hints(run)
     assert run.weights == name_weights(run) == f"Style2Paints V4.5 ({digest_official(NETS)[:12]})"
     assert run.written[Artifact.ROUGH].shape == run.written[Artifact.SKETCH].shape
+
+
+def test_a_strip_too_long_for_the_official_networks_is_painted_by_ours(tmp_path):
+    shutil.copytree(NETS, tmp_path / "style2paints")
+    run = Run(tmp_path, one_hint(), np.full((700, 80, 3), 150, dtype=np.uint8))
+    paint_hints(run)
+    assert run.warning == TOO_LONG
+    assert run.weights == label_embedded()
 
 
 def test_networks_installed_while_a_worker_runs_are_not_named_as_what_it_paints_with(tmp_path):

@@ -13,7 +13,7 @@ from common.hints import Hints
 from workers.s2p.official.hint_map import paint_hint_map
 from workers.s2p.official.prepare import draw_sketch, even_ink, lift_grey
 from workers.s2p.official.refine import refine
-from workers.s2p.official.resizing import resize_to_blocks
+from workers.s2p.official.resizing import resize_to, resize_to_blocks
 from workers.s2p.official.weights import OfficialNets, load_official
 from workers.s2p.painters import label_official
 from workers.s2p.result import S2pResult
@@ -48,8 +48,13 @@ class OfficialPainter:
         """
         return cls(load_official(folder))
 
+    def takes(self, page_rgb: NDArray[np.uint8]) -> bool:
+        """Whether the page is not too long for networks that see it whole."""
+        height, width = page_rgb.shape[:2]
+        return max(height, width) <= MAX_ASPECT * min(height, width)
+
     def paint(self, page_rgb: NDArray[np.uint8], hints: Hints, face_rgb: NDArray[np.uint8] | None = None) -> S2pResult:
-        """Colour a page roughly from its hints.
+        """Colour a page roughly from its hints; without any it stays grey.
 
         Args:
             page_rgb: (H, W, 3) uint8.
@@ -64,17 +69,22 @@ class OfficialPainter:
 
         Source: Style2Paints V4.5, all steps up to the picture that it calls blended_smoothed.
         """
-        height, width = page_rgb.shape[:2]
-        if max(height, width) > MAX_ASPECT * min(height, width):
+        if not self.takes(page_rgb):
+            height, width = page_rgb.shape[:2]
             raise TooLargeError(
                 f"{width}×{height} px: the official networks paint pages up to {MAX_ASPECT:g} times as long as "
                 "wide; cut the strip, or leave the weights out: the embedded painter takes any"
             )
         page_bgr = np.ascontiguousarray(page_rgb[..., ::-1])
         sketch = draw_sketch(even_ink(page_bgr), lambda tiles: self._tail(tiles).numpy())
+        sketch_rgb = np.repeat(sketch[..., None], 3, axis=2)
+        if not hints.hints:
+            # The original colours by itself then; here nobody asked for a colour.
+            grey = cv2.cvtColor(resize_to(page_rgb, sketch.shape[1], sketch.shape[0]), cv2.COLOR_RGB2GRAY)
+            return S2pResult(sketch_rgb, np.repeat(grey[..., None], 3, axis=2))
         careless = self.paint_careless(sketch, hints, face_rgb)
         rough = refine(careless, sketch, lift_grey(page_bgr, sketch.shape))
-        return S2pResult(np.repeat(sketch[..., None], 3, axis=2), np.ascontiguousarray(rough[..., ::-1]))
+        return S2pResult(sketch_rgb, np.ascontiguousarray(rough[..., ::-1]))
 
     def paint_careless(
         self, sketch: NDArray[np.uint8], hints: Hints, face_rgb: NDArray[np.uint8] | None = None

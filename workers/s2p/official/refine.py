@@ -53,12 +53,12 @@ def diffuse(picture: NDArray[np.float32], sketch: NDArray[np.uint8]) -> NDArray[
         picture: (H, W, 3) float32.
         sketch: (H, W) uint8.
     """
-    return np.asarray(_compile_diffusion()(picture, sketch))
+    return np.asarray(_compile_diffusion(sketch.shape)(picture, sketch))
 
 
-@lru_cache(maxsize=1)
-def _compile_diffusion() -> Any:
-    """All rounds as one compiled loop; a new size of page takes a second more, once."""
+@lru_cache(maxsize=8)
+def _compile_diffusion(shape: tuple[int, int]) -> Any:  # noqa: ARG001  a program is for one size, and forgotten with it
+    """All rounds as one compiled loop; the first page of a size takes a second more."""
     import tensorflow as tf  # loaded when it is needed: a second and 300 MB
 
     def shift(x: "tf.Tensor", down: int, right: int) -> "tf.Tensor":

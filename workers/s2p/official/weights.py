@@ -16,14 +16,81 @@ if TYPE_CHECKING:
 
 NETS: Final = ("tail", "reader", "head", "neck")
 MAX_BYTES: Final = 2 << 30
+"""Of a file, and of all its numbers unpacked."""
+MAX_CHANNELS: Final = 1 << 16
+"""Of a layer: more would ask for memory before a number is read."""
 _HDF5: Final = b"\x89HDF\r\n\x1a\n"
-_CONTAINERS: Final = frozenset({"Model", "Functional", "Sequential"})
-_CODE: Final = frozenset(
-    {"Lambda", "TFOpLambda", "SlicingOpLambda", "ClassMethod", "InstanceMethod", "InstanceProperty"}
+_LAYERS: Final = frozenset(
+    {
+        "Model",
+        "Functional",
+        "Sequential",
+        "InputLayer",
+        "Dense",
+        "Reshape",
+        "Flatten",
+        "Permute",
+        "RepeatVector",
+        "Dropout",
+        "SpatialDropout2D",
+        "Conv2D",
+        "Conv2DTranspose",
+        "SeparableConv2D",
+        "DepthwiseConv2D",
+        "BatchNormalization",
+        "LayerNormalization",
+        "Activation",
+        "ReLU",
+        "LeakyReLU",
+        "PReLU",
+        "ELU",
+        "Softmax",
+        "Add",
+        "Subtract",
+        "Multiply",
+        "Average",
+        "Maximum",
+        "Minimum",
+        "Concatenate",
+        "Rescaling",
+        "GaussianNoise",
+        "MaxPooling2D",
+        "AveragePooling2D",
+        "GlobalAveragePooling2D",
+        "GlobalMaxPooling2D",
+        "UpSampling2D",
+        "ZeroPadding2D",
+        "Cropping2D",
+    }
 )
-"""Layers that hold code or call it by name."""
-_PLACES: Final = frozenset({"layers", "layer", "forward_layer", "backward_layer", "cell", "cells"})
-"""Where a layer's config holds other layers."""
+"""The layers of networks that turn pictures into pictures; none of them holds code."""
+_PARTS: Final = frozenset(
+    {
+        "Zeros",
+        "Ones",
+        "Constant",
+        "RandomNormal",
+        "RandomUniform",
+        "TruncatedNormal",
+        "VarianceScaling",
+        "GlorotUniform",
+        "GlorotNormal",
+        "HeUniform",
+        "HeNormal",
+        "LecunUniform",
+        "LecunNormal",
+        "Orthogonal",
+        "Identity",
+        "L1",
+        "L2",
+        "L1L2",
+        "MaxNorm",
+        "MinMaxNorm",
+        "NonNeg",
+        "UnitNorm",
+    }
+)
+"""Initializers, regularizers and constraints."""
 
 
 @dataclass(frozen=True)
@@ -68,32 +135,20 @@ def load_official(folder: Path) -> OfficialNets:
     Raises:
         ModelMissingError: names the file, what is wrong with it and what would be right.
     """
-    for name in NETS:
-        if not (folder / f"{name}.net").is_file():
-            raise ModelMissingError(
-                f"{folder / f'{name}.net'}: not found; Style2Paints needs {', '.join(f'{net}.net' for net in NETS)}"
-            )
     tail, reader, head, neck = (load_net(folder / f"{name}.net") for name in NETS)
-    _check_shapes(folder / "tail.net", tail, [3], [3])
-    globals_ = _channels(reader.outputs)
-    if _channels(reader.inputs) != [3] or len(globals_) < 1 or any(len(out.shape) != 4 for out in reader.outputs):
-        raise _wrong(folder / "reader.net", reader, "one picture of 3 channels to feature maps")
-    for name, net in (("head", head), ("neck", neck)):
-        path = folder / f"{name}.net"
-        if _channels(net.inputs) != [1, 3, *globals_]:
-            raise _wrong(path, net, f"inputs of {[1, 3, *globals_]} channels: sketch, hints, and the reader's features")
-        if len(net.outputs) < 3 or _channels(net.outputs)[2] != 3:
-            raise _wrong(path, net, "three outputs, the third a picture of 3 channels")
-    _check_tail(folder / "tail.net", tail)
-    return OfficialNets(tail, reader, head, neck, digest_official(folder))
+    nets = OfficialNets(tail, reader, head, neck, digest_official(folder))
+    check_official(folder, nets)
+    return nets
 
 
 def load_net(path: Path) -> "tf_keras.Model":
     """Load one file, after a look at what it would build.
 
     Raises:
-        ModelMissingError: it is no legacy Keras HDF5 file, is cut off, or holds code.
+        ModelMissingError: it is not there, is no legacy Keras HDF5 file, is cut off, or holds code.
     """
+    if not path.is_file():
+        raise ModelMissingError(f"{path}: not found; Style2Paints needs {', '.join(f'{net}.net' for net in NETS)}")
     if path.stat().st_size > MAX_BYTES:
         raise ModelMissingError(f"{path}: {path.stat().st_size} bytes are over the limit of {MAX_BYTES}")
     with path.open("rb") as file:
@@ -101,85 +156,129 @@ def load_net(path: Path) -> "tf_keras.Model":
             raise ModelMissingError(f"{path}: not an HDF5 file, which Style2Paints' .net files are")
     try:
         with h5py.File(path, "r") as file:
-            _refuse_code(path, file)
+            _check_contents(path, file)
+            _check_config(path, file)
             import tf_keras  # takes seconds; only where official networks are used
+            from tf_keras.src.saving.serialization_lib import SafeModeScope
 
-            return tf_keras.models.load_model(file, compile=False)
+            with SafeModeScope(True):  # a second fence behind our own
+                return tf_keras.models.load_model(file, compile=False)
     except ModelMissingError:
         raise
-    except (OSError, KeyError, ValueError, TypeError, RuntimeError, AttributeError) as error:
-        first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelMissingError(f"{path}: damaged, cut off, or no Keras network ({first_line})") from None
+    except Exception as error:  # Keras raises whatever a damaged file makes it stumble over
+        raise ModelMissingError(f"{path}: damaged, cut off, or no Keras network ({_first_line(error)})") from error
 
 
-def _refuse_code(path: Path, file: h5py.File) -> None:
-    """Raise when the file would run code, or read other files, as it is loaded."""
-    raw = file.attrs.get("model_config")
-    if raw is None:
-        raise ModelMissingError(f"{path}: holds no network (no model_config); weights alone are not enough")
-    config = json.loads(raw)
-    for name, layer in _walk_layers(config):
-        if name in _CODE:
+def check_official(folder: Path, nets: OfficialNets) -> None:
+    """Check that channels and outputs fit, then run each network once on a small picture.
+
+    Raises:
+        ModelMissingError: names the first file that does not fit, and what would be right.
+    """
+    features = _channels(nets.reader.outputs)
+    painter = f"inputs of {[1, 3, *features]} channels: sketch, hints, the reader's features"
+    needs: dict[str, tuple[list[int | None], list[int | None], str]] = {
+        "tail": ([3], [3], "a picture of 3 channels to one of 3"),
+        "reader": ([3], features, "a picture of 3 channels to feature maps"),
+        "head": ([1, 3, *features], [], painter),
+        "neck": ([1, 3, *features], [], painter),
+    }
+    for name, (inputs, outputs, right) in needs.items():
+        net = getattr(nets, name)
+        found = _channels(net.outputs)
+        has_picture = len(found) >= 3 and found[2] == 3
+        if _channels(net.inputs) != inputs or (found != outputs if outputs else not has_picture):
+            extra = "" if outputs else ", and three outputs, the third of 3 channels"
             raise ModelMissingError(
-                f"{path}: layer {layer!r} is a {name}, which holds code; Nurie loads no code with weights"
+                f"{folder / name}.net: the wrong network: it has inputs of {_channels(net.inputs)} and outputs of "
+                f"{found} channels; right would be {right}{extra}"
             )
-        if not isinstance(name, str) or not name.isidentifier() or name.startswith("_"):
-            raise ModelMissingError(f"{path}: layer {layer!r} is of the unknown kind {name!r}")
-        import tf_keras
+    _try_out(folder, nets)
 
-        if name not in _CONTAINERS and not hasattr(tf_keras.layers, name):
-            raise ModelMissingError(f"{path}: layer {layer!r} is of the unknown kind {name!r}")
-    if _holds_lambda(config):
-        raise ModelMissingError(f"{path}: holds a function, which is code; Nurie loads no code with weights")
+
+def _try_out(folder: Path, nets: OfficialNets) -> None:
+    import tensorflow as tf
+
+    picture = tf.zeros((1, 64, 128, 3))
+    made: dict[str, Any] = {}
+    for name in NETS:
+        try:
+            if name in ("tail", "reader"):
+                made[name] = tf.nest.flatten(getattr(nets, name)(picture, training=False))
+            else:
+                means = [tf.reduce_mean(feature, axis=[1, 2]) for feature in made["reader"]]
+                made[name] = getattr(nets, name)([picture[..., :1], picture, *means], training=False)
+        except Exception as error:
+            raise ModelMissingError(f"{folder / name}.net: does not run on 128×64 px ({_first_line(error)})") from error
+    shape = tuple(made["tail"][0].shape)
+    if shape != (1, 130, 258, 3):
+        raise ModelMissingError(f"{folder / 'tail'}.net: makes {shape} of 128×64 px, not 258×130; another network's?")
+    for name in ("head", "neck"):
+        shape = tuple(made[name][2].shape)
+        if len(shape) != 4:
+            raise ModelMissingError(f"{folder / name}.net: its third output is of shape {shape}, no picture")
+
+
+def _check_contents(path: Path, file: h5py.File) -> None:
+    """Refuse links to elsewhere, data that lie in other files, and more numbers than memory should hold."""
     links: list[str] = []
     file.visititems_links(lambda name, link: links.append(name) if not isinstance(link, h5py.HardLink) else None)
     if links:
         raise ModelMissingError(f"{path}: {links[0]} links to elsewhere")
+    total = 0
+
+    def look(name: str, item: h5py.Dataset | h5py.Group) -> None:
+        nonlocal total
+        if isinstance(item, h5py.Dataset):
+            if item.external or item.is_virtual:
+                raise ModelMissingError(f"{path}: {name} lies in another file")
+            total += item.nbytes
+
+    file.visititems(look)
+    if total > MAX_BYTES:
+        raise ModelMissingError(f"{path}: {total} bytes unpacked are over the limit of {MAX_BYTES}")
 
 
-def _walk_layers(config: Any) -> Iterator[tuple[Any, Any]]:
-    """Class name and name of a network's config and of every layer in it, nested ones too."""
-    yield config.get("class_name"), config.get("name") or config.get("config", {}).get("name")
-    inner = config.get("config")
-    if not isinstance(inner, dict):
-        # Sequential networks of the oldest files hold a bare list.
-        inner = {"layers": inner} if isinstance(inner, list) else {}
-    for place in _PLACES & inner.keys():
-        held = inner[place]
-        for layer in held if isinstance(held, list) else [held]:
-            if isinstance(layer, dict) and "class_name" in layer:
-                yield from _walk_layers(layer)
+def _check_config(path: Path, file: h5py.File) -> None:
+    """Refuse a network with anything in it that could be code: only known layers and their parts, and plain values."""
+    raw = file.attrs.get("model_config")
+    if raw is None:
+        raise ModelMissingError(f"{path}: holds no network (no model_config); weights alone are not enough")
+    config = json.loads(raw)
+    if not isinstance(config, dict) or config.get("class_name") not in ("Model", "Functional", "Sequential"):
+        raise ModelMissingError(f"{path}: its model_config is no network")
+    for entry in _walk(config):
+        name = entry.get("name") or (entry.get("config") or {}).get("name") if "class_name" in entry else None
+        kind = entry.get("class_name")
+        if kind in ("Lambda", "TFOpLambda", "SlicingOpLambda"):
+            raise ModelMissingError(f"{path}: layer {name!r} is a {kind}, which holds code; Nurie loads no code")
+        if "class_name" in entry and kind not in _LAYERS | _PARTS:
+            raise ModelMissingError(f"{path}: layer {name!r} is of the unknown kind {kind!r}")
+        module = entry.get("module")
+        is_code = "__passive_serialization__" in entry or any(
+            key.endswith("_type") and value in ("lambda", "function") for key, value in entry.items()
+        )
+        if is_code or (module is not None and str(module).split(".")[0] not in ("keras", "tf_keras")):
+            raise ModelMissingError(f"{path}: its model_config holds a function, which is code; Nurie loads no code")
+        for key in ("units", "filters"):
+            if isinstance(entry.get(key), int | float) and entry[key] > MAX_CHANNELS:
+                raise ModelMissingError(f"{path}: {key} of {entry[key]} are over the limit of {MAX_CHANNELS}")
 
 
-def _holds_lambda(config: Any) -> bool:
-    """Whether a serialised Python function lies anywhere in a config."""
-    if isinstance(config, dict):
-        if config.get("class_name") in ("__lambda__", "function") or config.get("function_type") == "lambda":
-            return True
-        return any(_holds_lambda(value) for value in config.values())
-    return isinstance(config, list) and any(_holds_lambda(value) for value in config)
+def _walk(value: Any) -> Iterator[dict[str, Any]]:
+    """Every dict in a JSON value, at any depth and under any key."""
+    if isinstance(value, dict):
+        yield value
+        for inner in value.values():
+            yield from _walk(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _walk(inner)
 
 
 def _channels(tensors: Any) -> list[int | None]:
-    return [tensor.shape[-1] for tensor in tensors]
+    return [tensor.shape[-1] if tensor.shape.rank else None for tensor in tensors]
 
 
-def _check_shapes(path: Path, net: "tf_keras.Model", inputs: list[int], outputs: list[int]) -> None:
-    if _channels(net.inputs) != inputs or _channels(net.outputs) != outputs:
-        raise _wrong(path, net, f"inputs of {inputs} and outputs of {outputs} channels")
-
-
-def _check_tail(path: Path, tail: "tf_keras.Model") -> None:
-    """The tail doubles: n px become 2n + 2."""
-    import tensorflow as tf
-
-    made = tuple(tail(tf.zeros((1, 24, 40, 3))).shape)
-    if made != (1, 50, 82, 3):
-        raise ModelMissingError(f"{path}: makes {made[1]}×{made[2]} px of 24×40, not 50×82; another network's file?")
-
-
-def _wrong(path: Path, net: "tf_keras.Model", right: str) -> ModelMissingError:
-    return ModelMissingError(
-        f"{path}: the wrong network: it has inputs of {_channels(net.inputs)} and outputs of {_channels(net.outputs)} "
-        f"channels; right would be {right}"
-    )
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
