@@ -12,10 +12,12 @@ from bench.figures import Figure
 from bench.s2p.levin import colorize
 from common.hints import Hints, parse_hints
 from common.imaging import encode_image
-from common.lab import lab_to_rgb, rgb_to_lab
+from common.lab import lab_to_rgb, lab_to_rgb_keep_lightness, page_lightness, rgb_to_lab
 from common.screentone import smooth_screentone
 from workers.s2p.embedded import EmbeddedPainter
+from workers.s2p.features import spread_hints
 from workers.s2p.propagation import place_hints, shrink_guide, spread_chroma
+from workers.s2p.upsampling import upsample_rows
 from workers.s2p.views import simulate_people_hints, turn_grey
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +37,6 @@ def measure_hints(folder: Path, painter: EmbeddedPainter) -> list[Figure]:
         truth = _shrink(read(pages[name]), WIDTH_PX)
         lab = rgb_to_lab(truth)
         grey = turn_grey(truth)
-        page = np.repeat(grey[..., None], 3, axis=2)
         for count in COUNTS:
             for seed in SEEDS:
                 dots = simulate_people_hints(truth, count, np.random.default_rng((seed, count)))
@@ -44,7 +45,7 @@ def measure_hints(folder: Path, painter: EmbeddedPainter) -> list[Figure]:
                     np.zeros((*grey.shape, 2), dtype=np.float32),
                     levin_chroma(lab, hints, grey),
                     propagated_chroma(hints, grey),
-                    rgb_to_lab(painter.paint(page, hints).rough_rgb)[..., 1:],
+                    painted_chroma(painter, hints, grey),
                 )
                 scores[count].append(
                     tuple(psnr_db(lab_to_rgb(np.dstack([lab[..., :1], chroma])), truth) for chroma in chromas)
@@ -79,6 +80,13 @@ def propagated_chroma(hints: Hints, grey: NDArray[np.uint8]) -> NDArray[np.float
     return np.asarray(cv2.resize(spread, grey.shape[::-1], interpolation=cv2.INTER_LINEAR))
 
 
+def painted_chroma(painter: EmbeddedPainter, hints: Hints, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The painter's own chroma, before it is laid over the page's lightness."""
+    smooth = smooth_screentone(grey)
+    page = spread_hints(smooth, hints)
+    return upsample_rows(painter.colour(page), page.guide, smooth, slice(0, grey.shape[0]))
+
+
 def measure_draft(folder: Path, painter: EmbeddedPainter, out: Path) -> list[Figure]:
     """The hints that the cgan room makes for the eval pages: chroma error of the rough picture beside the draft's."""
     pages = find_pages(folder)
@@ -91,16 +99,20 @@ def measure_draft(folder: Path, painter: EmbeddedPainter, out: Path) -> list[Fig
     subprocess.run(
         [*command, "--reference", pages[REFERENCE], "--out", out], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
     )
-    figures = []
+    figures, errors = [], []
     for name, grey_page in zip(EVAL, grey_pages, strict=True):
         truth, made = read(pages[name]), out / name
+        lightness = page_lightness(read(grey_page))
         hints = parse_hints(made.joinpath("hints.json").read_bytes(), name)
         rough = painter.paint(read(grey_page), hints).rough_rgb
         made.joinpath("rough.png").write_bytes(encode_image(rough))
-        draft = read(made / "draft.png")
-        ratio = chroma_error(rough, truth) / chroma_error(draft, truth)
-        figures.append(Figure(f"{name}: chroma error with cgan's {len(hints.hints)} hints", ratio, "draft", 1.0))
-    return figures
+        # On the page's lightness, as the draft is and as the final picture will be.
+        kept = lab_to_rgb_keep_lightness(np.dstack([lightness, rgb_to_lab(rough)[..., 1:]]))
+        errors.append((chroma_error(kept, truth), chroma_error(read(made / "draft.png"), truth)))
+        what = f"{name}: chroma error with cgan's {len(hints.hints)} hints"
+        figures.append(Figure(what, errors[-1][0] / errors[-1][1], "draft", 1.0))
+    ours, drafts = np.sum(errors, axis=0)
+    return [*figures, Figure("both pages: chroma error with cgan's hints", float(ours / drafts), "draft", 1.0)]
 
 
 def find_pages(folder: Path) -> dict[str, Path]:

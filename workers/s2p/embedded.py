@@ -17,7 +17,7 @@ from workers.s2p.result import S2pResult
 from workers.s2p.sketch import draw_sketch
 from workers.s2p.upsampling import upsample_rows
 from workers.s2p.weights import EMBEDDED, load_weights
-from workers.s2p.windows import cut_windows
+from workers.s2p.windows import cut_windows, map_bands
 
 _STRIP_PIXELS: Final = 1_000_000
 _PALE_L: Final = 50.0
@@ -47,13 +47,13 @@ class EmbeddedPainter:
             hints: dots of colour; positions are shares of the page.
         """
         luma = np.asarray(cv2.cvtColor(page_rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-        grey = smooth_screentone(luma)
+        grey = map_bands(smooth_screentone, luma)
         page = spread_hints(grey, hints)
-        chroma = self._colour(page) if page.has_hints else page.prior
-        return S2pResult(sketch_rgb=draw_sketch(grey), rough_rgb=_tint_page(luma, grey, page.guide, chroma))
+        chroma = self.colour(page) if page.has_hints else page.prior
+        return S2pResult(sketch_rgb=map_bands(draw_sketch, grey), rough_rgb=_tint_page(luma, grey, page.guide, chroma))
 
-    def _colour(self, page: HintedPage) -> NDArray[np.float32]:
-        """Chroma (h, w, 2) float32 at working size, in windows along the page's long side."""
+    def colour(self, page: HintedPage) -> NDArray[np.float32]:
+        """Correct the spread hints: chroma (h, w, 2) float32 at working size, in windows along the long side."""
         corrected = np.zeros_like(page.prior)
         axis = 0 if page.guide.shape[0] >= page.guide.shape[1] else 1
         for window, share in cut_windows(page.guide.shape[axis]):

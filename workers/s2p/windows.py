@@ -1,6 +1,6 @@
 """Long pages in windows that overlap, so that time and memory grow with the page and no seam shows. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import numpy as np
@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 WINDOW_PX: Final = 1024
 """The long side of a window at working size; a page of usual shape is one window."""
 OVERLAP_PX: Final = 192
+_LONG: Final = 4
+"""A page so many times as long as wide goes through filters of its own size in bands."""
+_BAND_PIXELS: Final = 4_000_000
 
 
 def cut_windows(length: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
@@ -32,3 +35,26 @@ def cut_windows(length: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     for start in starts:
         window = slice(int(start), int(start) + WINDOW_PX)
         yield window, tent / total[window]
+
+
+def map_bands(work: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Run a filter over a page; over a long one in bands, so that its memory is bounded.
+
+    Args:
+        work: gives a picture of the same height and width, looks no further than a quarter of the page's short side, and
+            takes its measures from the short side.
+        grey: (H, W) uint8.
+    """
+    axis = 0 if grey.shape[0] >= grey.shape[1] else 1
+    length, short = grey.shape[axis], grey.shape[1 - axis]
+    if length <= _LONG * short or grey.size <= _BAND_PIXELS:
+        return work(grey)
+    # Equal bands, so that the last is no sliver, whose short side would be another.
+    count = -(-length // max(_LONG * short, _BAND_PIXELS // short))
+    edges = np.linspace(0, length, count + 1).round().astype(int).tolist()
+    pieces = []
+    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        low, high = max(0, start - short // 4), min(length, stop + short // 4)
+        made = work(np.ascontiguousarray(grey.take(range(low, high), axis=axis)))
+        pieces.append(made.take(range(start - low, stop - low), axis=axis))
+    return np.concatenate(pieces, axis=axis)

@@ -17,7 +17,7 @@ from workers.s2p.propagation import (
     spread_chroma,
     working_size,
 )
-from workers.s2p.windows import WINDOW_PX, cut_windows
+from workers.s2p.windows import WINDOW_PX, cut_windows, map_bands
 
 RED, BLUE = (200, 150, 140), (140, 160, 200)
 
@@ -97,3 +97,17 @@ def test_windows_cover_an_axis_and_their_weights_add_up_to_one():
         for window, weight in cut_windows(length):
             total[window] += weight
         np.testing.assert_allclose(total, 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(9000, 900), (900, 9001), (300, 200)])
+def test_a_filter_in_bands_gives_what_it_gives_of_the_whole(shape):
+    grey = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    seen = []
+
+    def blur(part):
+        seen.append(part.shape)
+        return cv2.blur(part, (31, 31))
+
+    np.testing.assert_array_equal(map_bands(blur, grey), cv2.blur(grey, (31, 31)))
+    assert {min(part) for part in seen} == {min(shape)}
+    assert (len(seen) > 1) == (grey.size > 4_000_000)
