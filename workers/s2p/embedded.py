@@ -60,7 +60,9 @@ class EmbeddedPainter:
             place = (slice(None),) * axis + (window,)
             features = page.stack_features(window, axis)
             corrected[place] += self._correct(features) * np.expand_dims(share, (1, 2) if axis == 0 else (0, 2))
-        return corrected
+        # No colour that nobody asked for: on pages unlike all that it was trained on, the network may drift.
+        asked = np.vstack([page.hint_chroma[page.hint_weight > 0], np.zeros((1, 2), dtype=np.float32)])
+        return np.clip(corrected, asked.min(axis=0), asked.max(axis=0))
 
     def _correct(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         height, width = features.shape[:2]

@@ -1,6 +1,7 @@
 """Long pages in windows that overlap, so that time and memory grow with the page and no seam shows. Pure."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -37,12 +38,15 @@ def cut_windows(length: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         yield window, tent / total[window]
 
 
-def map_bands(work: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
+Filter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
+def map_bands(work: Filter, grey: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Run a filter over a page; over a long one in bands, so that its memory is bounded.
 
     Args:
-        work: gives a picture of the same height and width, looks no further than a quarter of the page's short side, and
-            takes its measures from the short side.
+        work: gives a picture of the same size, looks no further than a quarter of the page's short side, and takes its
+            measures from the short side.
         grey: (H, W) uint8.
     """
     axis = 0 if grey.shape[0] >= grey.shape[1] else 1
@@ -53,7 +57,7 @@ def map_bands(work: Callable[[NDArray[np.uint8]], NDArray[np.uint8]], grey: NDAr
     count = -(-length // max(_LONG * short, _BAND_PIXELS // short))
     edges = np.linspace(0, length, count + 1).round().astype(int).tolist()
     pieces = []
-    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+    for start, stop in pairwise(edges):
         low, high = max(0, start - short // 4), min(length, stop + short // 4)
         made = work(np.ascontiguousarray(grey.take(range(low, high), axis=axis)))
         pieces.append(made.take(range(start - low, stop - low), axis=axis))
