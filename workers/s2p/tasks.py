@@ -1,14 +1,9 @@
 """The s2p queue: hints become a rough picture."""
 
-from typing import Any
+from celery import Task
 
-from celery import Task, signals
-
-from common.errors import ModelMissingError
 from common.hints import parse_hints
-from common.logging import get_logger
 from common.names import PAGE_TASKS, Artifact, Stage
-from common.settings import get_settings
 from workers.celery import app
 from workers.s2p.painters import open_embedded, open_painter
 from workers.stage import StageRun, run_stage
@@ -17,23 +12,17 @@ NO_HINTS = "the page has no hints: it stays grey"
 TOO_LONG = "the page is too long for the official networks: the embedded painter painted it"
 
 
-@signals.worker_process_init.connect
-def _warm_up(**_: Any) -> None:
-    try:
-        painter = open_painter(get_settings().models)
-        get_logger(__name__).info("painter loaded", weights=painter.label)
-    except ModelMissingError as error:
-        # The worker serves on: each page fails with the reason, where its team and the operator see it.
-        get_logger(__name__).error("no painter", reason=str(error))
-
-
 @app.task(name=PAGE_TASKS[Stage.S2P], bind=True)
 def paint(self: Task, job_id: str, number: int, attempt: int) -> None:
     run_stage(self, Stage.S2P, (job_id, number, attempt), paint_hints, name_weights)
 
 
 def name_weights(run: StageRun) -> str:
-    """What this process paints with: weights that were installed since it started are not its own."""
+    """What this process paints with: weights that were installed since it loaded its own are not it.
+
+    The first page of a process loads TensorFlow and the networks, some seconds: a worker is there at once, and while a
+    reference model trains nobody waits for it.
+    """
     return open_painter(run.resources.settings.models).label
 
 
