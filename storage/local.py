@@ -186,7 +186,10 @@ class LocalStore:
                     target.parent.mkdir(parents=True, exist_ok=True)
                     temporary.replace(target)
                     break
-                except (IsADirectoryError, NotADirectoryError, FileExistsError):
+                except (IsADirectoryError, NotADirectoryError, FileExistsError) as error:
+                    # mkdir says that a folder exists also when it was pruned before mkdir could look at it.
+                    if isinstance(error, FileExistsError) and not target.parent.is_file():
+                        continue
                     raise InputError("an object's key cannot be the folder of another object's") from None
         else:
             raise StorageError("the local store's folders vanish while an object is written into them")
