@@ -55,7 +55,7 @@ bench-cgan: setup ## Measure the cGAN room, with PAGES=folder on real pages too;
 bench-s2p: setup ## Measure the Style2Paints room, with PAGES=folder on real pages too; figures in out/bench-s2p
 	@.venvs/s2p/bin/python -m bench.s2p $(if $(PAGES),--pages "$(PAGES)")
 
-train-s2p: setup ## Train the embedded painter on drawn pages and those of PAGES=folder; an hour on 2 cores
+train-s2p: setup ## Train the embedded painter on drawn pages and those of PAGES=folder; 40 minutes on 2 cores
 	@.venvs/s2p/bin/python -m workers.s2p.training --out out/s2p-training $(if $(PAGES),--pages "$(PAGES)") $(if $(STEPS),--steps $(STEPS))
 
 clean: ## Delete environments, data, results and caches

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.cgan.speed import read
 from bench.figures import Figure
+from bench.pages import chroma_error, find_pages, psnr_db, read, turn_grey
 from common.lab import lab_to_rgb, page_lightness, rgb_to_lab
 from common.params import JobParams
 from samples.balloons import Voice, measure_text
@@ -137,22 +136,3 @@ def measure_real(folder: Path) -> tuple[list[Figure], dict[str, Result]]:
         both = run(name, TWO_REFERENCES).error
         figures.append(Figure(f"{name}: two references beside the better one", both / alone, "×", 1.03))
     return figures, results
-
-
-def find_pages(folder: Path) -> dict[str, Path]:
-    """Every file below the folder, by its name without the ending."""
-    return {path.stem: path for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def turn_grey(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    grey = np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
-    return np.repeat(grey[..., None], 3, axis=2)
-
-
-def chroma_error(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    return float(np.linalg.norm(rgb_to_lab(picture)[..., 1:] - rgb_to_lab(truth)[..., 1:], axis=2).mean())
-
-
-def psnr_db(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    error = float(((picture.astype(np.float32) - truth) ** 2).mean())
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))

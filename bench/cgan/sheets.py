@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.cgan.quality import PAIRS, Result, find_pages, judge
-from bench.cgan.speed import read
+from bench.cgan.quality import PAIRS, Result, judge
+from bench.pages import find_pages, read
 from common.imaging import encode_image
 from common.params import JobParams
 from workers.cgan.model import ReferenceModel

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -11,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.figures import Figure
+from bench.pages import least_s, read
 from common.errors import CancelledError
-from common.imaging import decode_image
 from common.params import JobParams
 from common.screentone import smooth_screentone
 from workers.cgan.hints import pick_hints
@@ -32,7 +31,6 @@ SIZES_PX = ((768, 1088), (1536, 2176), (3000, 4000))
 ORIGINAL_REGIONS_S = 33.0
 """The original's trapped ball on a page of 0.83 MP, on two cores, as its authors' code was timed."""
 PAGE_PX = (1028, 1460)
-TRIES = 3
 
 
 def measure_training(reference: Path) -> tuple[list[Figure], ReferenceModel]:
@@ -116,17 +114,3 @@ def _peak_gib(arguments: list[str]) -> float:
     command = [sys.executable, "-m", "bench.cgan.one_page", *arguments]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     return int(done.stdout) / 1024**2
-
-
-def least_s(work: Callable[[], object]) -> float:
-    """The least wall time of a few tries, in s: what other processes add is no property of the code."""
-    seconds = []
-    for _ in range(TRIES):
-        started = time.monotonic()
-        work()
-        seconds.append(time.monotonic() - started)
-    return min(seconds)
-
-
-def read(path: Path) -> NDArray[np.uint8]:
-    return decode_image(path.read_bytes(), str(path))

@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from bench.figures import report
-from bench.s2p.quality import measure_draft, measure_hints, read
+from bench.pages import read
+from bench.s2p.quality import measure_draft, measure_hints
 from bench.s2p.speed import measure_embedded, measure_memory, measure_official
 from workers.s2p.embedded import EmbeddedPainter
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from bench.figures import Figure
+from bench.pages import chroma_error, find_pages, psnr_db, read, turn_grey
 from bench.s2p.levin import colorize
 from common.hints import Hints, parse_hints
 from common.imaging import encode_image
@@ -16,9 +16,8 @@ from common.lab import lab_to_rgb, lab_to_rgb_keep_lightness, page_lightness, rg
 from common.screentone import smooth_screentone
 from workers.s2p.embedded import EmbeddedPainter
 from workers.s2p.features import spread_hints
-from workers.s2p.propagation import place_hints, shrink_guide, spread_chroma
 from workers.s2p.upsampling import upsample_rows
-from workers.s2p.views import simulate_people_hints, turn_grey
+from workers.s2p.views import lift_lightness, simulate_people_hints
 
 ROOT = Path(__file__).parents[2]
 EVAL = ("e03p05", "e03p06")
@@ -36,17 +35,12 @@ def measure_hints(folder: Path, painter: EmbeddedPainter) -> list[Figure]:
     for name in EVAL:
         truth = _shrink(read(pages[name]), WIDTH_PX)
         lab = rgb_to_lab(truth)
-        grey = turn_grey(truth)
+        grey = lift_lightness(truth)
         for count in COUNTS:
             for seed in SEEDS:
                 dots = simulate_people_hints(truth, count, np.random.default_rng((seed, count)))
                 hints = Hints(size=(truth.shape[1], truth.shape[0]), hints=tuple(dots))
-                chromas = (
-                    np.zeros((*grey.shape, 2), dtype=np.float32),
-                    levin_chroma(lab, hints, grey),
-                    propagated_chroma(hints, grey),
-                    painted_chroma(painter, hints, grey),
-                )
+                chromas = spread_each_way(painter, lab, grey, hints)
                 scores[count].append(
                     tuple(psnr_db(lab_to_rgb(np.dstack([lab[..., :1], chroma])), truth) for chroma in chromas)
                 )
@@ -63,28 +57,19 @@ def measure_hints(folder: Path, painter: EmbeddedPainter) -> list[Figure]:
     return figures
 
 
-def levin_chroma(lab: NDArray[np.float32], hints: Hints, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Levin's colorization at 384 px wide from the same dots of the same hints, enlarged linearly."""
-    guide = shrink_guide(smooth_screentone(grey))
-    chroma, weight = place_hints(hints, guide)
-    small = cv2.resize(lab[..., 0], guide.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float64) / 100
-    spread = colorize(small, chroma.astype(np.float64), weight > 0).astype(np.float32)
-    return np.asarray(cv2.resize(spread, grey.shape[::-1], interpolation=cv2.INTER_LINEAR))
-
-
-def propagated_chroma(hints: Hints, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """What the painter starts from."""
-    guide = shrink_guide(smooth_screentone(grey))
-    chroma, weight = place_hints(hints, guide)
-    spread = spread_chroma(guide, chroma, weight > 0)
-    return np.asarray(cv2.resize(spread, grey.shape[::-1], interpolation=cv2.INTER_LINEAR))
-
-
-def painted_chroma(painter: EmbeddedPainter, hints: Hints, grey: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The painter's own chroma, before it is laid over the page's lightness."""
+def spread_each_way(
+    painter: EmbeddedPainter, lab: NDArray[np.float32], grey: NDArray[np.uint8], hints: Hints
+) -> tuple[NDArray[np.float32], ...]:
+    """Chroma (H, W, 2) of: nothing, Levin at working size, our propagation, the painter; from the same dots."""
     smooth = smooth_screentone(grey)
     page = spread_hints(smooth, hints)
-    return upsample_rows(painter.colour(page), page.guide, smooth, slice(0, grey.shape[0]))
+    small = cv2.resize(lab[..., 0], page.guide.shape[::-1], interpolation=cv2.INTER_AREA).astype(np.float64) / 100
+    levin = colorize(small, page.hint_chroma.astype(np.float64), page.hint_weight > 0).astype(np.float32)
+    enlarged = (
+        np.asarray(cv2.resize(chroma, grey.shape[::-1], interpolation=cv2.INTER_LINEAR))
+        for chroma in (np.zeros_like(levin), levin, page.prior)
+    )
+    return (*enlarged, upsample_rows(painter.colour(page), page.guide, smooth, slice(0, grey.shape[0])))
 
 
 def measure_draft(folder: Path, painter: EmbeddedPainter, out: Path) -> list[Figure]:
@@ -92,9 +77,8 @@ def measure_draft(folder: Path, painter: EmbeddedPainter, out: Path) -> list[Fig
     pages = find_pages(folder)
     grey_pages = []
     for name in EVAL:
-        grey = cv2.cvtColor(read(pages[name]), cv2.COLOR_RGB2GRAY)
         grey_pages.append(out / f"{name}.png")
-        grey_pages[-1].write_bytes(encode_image(np.repeat(grey[..., None], 3, axis=2)))
+        grey_pages[-1].write_bytes(encode_image(turn_grey(read(pages[name]))))
     command = [ROOT / ".venvs" / "cgan" / "bin" / "python", "-m", "workers.cgan", *grey_pages]
     subprocess.run(
         [*command, "--reference", pages[REFERENCE], "--out", out], cwd=ROOT, check=True, stdout=subprocess.DEVNULL
@@ -115,25 +99,6 @@ def measure_draft(folder: Path, painter: EmbeddedPainter, out: Path) -> list[Fig
     return [*figures, Figure("both pages: chroma error with cgan's hints", float(ours / drafts), "draft", 1.0)]
 
 
-def find_pages(folder: Path) -> dict[str, Path]:
-    """Every file below the folder, by its name without the ending."""
-    return {path.stem: path for path in sorted(folder.rglob("*")) if path.is_file()}
-
-
-def read(path: Path) -> NDArray[np.uint8]:
-    with Image.open(path) as picture:
-        return np.asarray(picture.convert("RGB"))
-
-
 def _shrink(rgb: NDArray[np.uint8], width_px: int) -> NDArray[np.uint8]:
     height_px = round(rgb.shape[0] * width_px / rgb.shape[1])
     return np.asarray(cv2.resize(rgb, (width_px, height_px), interpolation=cv2.INTER_AREA), dtype=np.uint8)
-
-
-def chroma_error(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    return float(np.linalg.norm(rgb_to_lab(picture)[..., 1:] - rgb_to_lab(truth)[..., 1:], axis=2).mean())
-
-
-def psnr_db(picture: NDArray[np.uint8], truth: NDArray[np.uint8]) -> float:
-    error = float(((picture.astype(np.float32) - truth) ** 2).mean())
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))

@@ -1,10 +1,8 @@
 """How fast both painters are, and how much memory the embedded one takes."""
 
-import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -13,6 +11,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from bench.figures import Figure
+from bench.pages import least_s, turn_grey
 from bench.s2p import original
 from bench.s2p.levin import colorize
 from common.hints import Hints
@@ -30,41 +29,30 @@ ROOT = Path(__file__).parents[2]
 PAGE_PX = (1028, 1460)
 """1.5 megapixels, portrait."""
 HINTS = 150
-REPEATS = 3
-
-
-def time_s(work: Callable[[], object], repeats: int = REPEATS) -> float:
-    seconds = []
-    for _ in range(repeats):
-        started = time.monotonic()
-        work()
-        seconds.append(time.monotonic() - started)
-    return statistics.median(seconds)
 
 
 def scale_page(colour: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[np.uint8], Hints]:
     """A grey page of a size (width, height), and hints of its true colours."""
     large = np.asarray(cv2.resize(colour, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     dots = simulate_people_hints(large, HINTS, np.random.default_rng(0))
-    grey = cv2.cvtColor(large, cv2.COLOR_RGB2GRAY)
-    return np.repeat(grey[..., None], 3, axis=2), Hints(size=size, hints=tuple(dots))
+    return turn_grey(large), Hints(size=size, hints=tuple(dots))
 
 
 def measure_embedded(colour: NDArray[np.uint8], painter: EmbeddedPainter) -> list[Figure]:
     """A page of 1.5 MP beside Levin's own time for the same dots; then larger pages."""
     page, hints = scale_page(colour, PAGE_PX)
     painter.paint(page, hints)
-    ours_s = time_s(lambda: painter.paint(page, hints))
+    ours_s = least_s(lambda: painter.paint(page, hints))
     guide = shrink_guide(smooth_screentone(page[..., 0]))
     chroma, weight = place_hints(hints, guide)
     small = cv2.resize(page[..., 0], guide.shape[::-1], interpolation=cv2.INTER_AREA) / 255.0
-    levin_s = time_s(lambda: colorize(small, chroma.astype(np.float64), weight > 0), 1)
+    levin_s = least_s(lambda: colorize(small, chroma.astype(np.float64), weight > 0))
     seconds = {1.5: ours_s}
     for megapixels in (3, 6, 12):
         side = (megapixels / 1.5) ** 0.5
         larger, its_hints = scale_page(colour, (round(PAGE_PX[0] * side), round(PAGE_PX[1] * side)))
         painter.paint(larger, its_hints)
-        seconds[megapixels] = time_s(lambda page=larger, hints=its_hints: painter.paint(page, hints))
+        seconds[megapixels] = least_s(lambda page=larger, hints=its_hints: painter.paint(page, hints))
     return [
         Figure("embedded: a page of 1.5 MP", ours_s, "s", 2.5),
         Figure(f"Levin, sparse LU at {guide.shape[1]}×{guide.shape[0]} px, both channels", levin_s, "s"),
@@ -120,7 +108,7 @@ def measure_official(golden: Path) -> list[Figure]:
         started = time.monotonic()
         work()
         firsts.append(time.monotonic() - started)
-    originals_s, ours_s = time_s(original_steps), time_s(our_steps)
+    originals_s, ours_s = least_s(original_steps), least_s(our_steps)
     return [
         Figure("official: around the networks, the original's steps", originals_s, "s"),
         Figure("official: around the networks, ours", ours_s, "s"),

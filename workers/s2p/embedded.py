@@ -17,7 +17,7 @@ from workers.s2p.result import S2pResult
 from workers.s2p.sketch import draw_sketch
 from workers.s2p.upsampling import upsample_rows
 from workers.s2p.weights import EMBEDDED, load_weights
-from workers.s2p.windows import cut_windows, map_bands
+from workers.s2p.windows import blend_windows, map_bands
 
 _STRIP_PIXELS: Final = 1_000_000
 _PALE_L: Final = 50.0
@@ -54,12 +54,7 @@ class EmbeddedPainter:
 
     def colour(self, page: HintedPage) -> NDArray[np.float32]:
         """Correct the spread hints: chroma (h, w, 2) float32 at working size, in windows along the long side."""
-        corrected = np.zeros_like(page.prior)
-        axis = 0 if page.guide.shape[0] >= page.guide.shape[1] else 1
-        for window, share in cut_windows(page.guide.shape[axis]):
-            place = (slice(None),) * axis + (window,)
-            features = page.stack_features(window, axis)
-            corrected[place] += self._correct(features) * np.expand_dims(share, (1, 2) if axis == 0 else (0, 2))
+        corrected = blend_windows(page.guide.shape, lambda window: self._correct(page.stack_features(window)))
         # No colour that nobody asked for: on pages unlike all that it was trained on, the network may drift.
         asked = np.vstack([page.hint_chroma[page.hint_weight > 0], np.zeros((1, 2), dtype=np.float32)])
         return np.clip(corrected, asked.min(axis=0), asked.max(axis=0))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from common.hints import Hints
 from workers.s2p.lookalike import look_alike
 from workers.s2p.propagation import place_hints, shrink_guide, spread_chroma
+from workers.s2p.windows import Window
 
 FEATURES: Final = 15
 PRIOR: Final = slice(5, 7)
@@ -50,16 +51,18 @@ class HintedPage:
     def has_hints(self) -> bool:
         return bool(self.hint_weight.any())
 
-    def stack_features(self, window: slice = slice(None), axis: int = 0) -> NDArray[np.float32]:
-        """What the network reads of a window along an axis.
+    def stack_features(self, window: Window | None = None) -> NDArray[np.float32]:
+        """What the network reads of the page, or of a window of it.
 
         Returns:
             (h, w, 15) float32: four of the page (its 2×2 pixels), guide, prior, hints' chroma, their weight, nearness,
             alike.
         """
-        place = (slice(None),) * axis + (window,)
-        height, width = self.guide.shape
-        blocks = self.detail.reshape(height, 2, width, 2).transpose(0, 2, 1, 3).reshape(height, width, 4)[place]
+        rows, columns = window or tuple(slice(0, side) for side in self.guide.shape)
+        place = rows, columns
+        detail = self.detail[2 * rows.start : 2 * rows.stop, 2 * columns.start : 2 * columns.stop]
+        height, width = (side // 2 for side in detail.shape)
+        blocks = detail.reshape(height, 2, width, 2).transpose(0, 2, 1, 3).reshape(height, width, 4)
         weight = self.hint_weight[place][..., None]
         chroma = np.float32(1 / CHROMA_SCALE)
         return np.concatenate(

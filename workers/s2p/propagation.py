@@ -12,7 +12,7 @@ from scipy.sparse.linalg import splu
 
 from common.hints import Hints
 from common.lab import rgb_to_lab
-from workers.s2p.windows import WINDOW_PX, cut_windows
+from workers.s2p.windows import WINDOW_PX, blend_windows
 
 WORKING_SHORT_PX: Final = 384
 WORKING_PIXELS: Final = 16_000_000
@@ -123,16 +123,12 @@ def spread_chroma(
     """
     if not is_hint.any():
         return np.zeros_like(chroma)
-    long_axis = 0 if guide.shape[0] >= guide.shape[1] else 1
-    if guide.shape[long_axis] <= WINDOW_PX:
+    if max(guide.shape) <= WINDOW_PX:
         return _spread(guide, chroma, is_hint, np.zeros_like(chroma), PULL)
     far = _spread_coarsely(guide, chroma, is_hint)
-    spread = np.zeros_like(chroma)
-    for window, weight in cut_windows(guide.shape[long_axis]):
-        place = (slice(None),) * long_axis + (window,)
-        found = _spread(guide[place], chroma[place], is_hint[place], far[place], FAR_PULL)
-        spread[place] += found * np.expand_dims(weight, (1, 2) if long_axis == 0 else (0, 2))
-    return spread
+    return blend_windows(
+        guide.shape, lambda window: _spread(guide[window], chroma[window], is_hint[window], far[window], FAR_PULL)
+    )
 
 
 def _spread(

@@ -28,7 +28,7 @@ from common.imaging import decode_image
 from common.screentone import smooth_screentone
 from workers.s2p.features import CHROMA_SCALE, PRIOR
 from workers.s2p.network import STRIDE, build_network
-from workers.s2p.views import View, assemble_view, cut_crops, make_view, simulate_people_hints, turn_grey
+from workers.s2p.views import View, assemble_view, cut_crops, lift_lightness, make_view, simulate_people_hints
 from workers.s2p.weights import load_weights, save_weights
 
 HELD_OUT: Final = ("e02p05", "e03p08")
@@ -305,7 +305,7 @@ def _hold_out(
     rng = np.random.default_rng((seed, 2))
     views = {
         count: [
-            assemble_view(smooth_screentone(turn_grey(page)), page, simulate_people_hints(page, count, rng))
+            assemble_view(smooth_screentone(lift_lightness(page)), page, simulate_people_hints(page, count, rng))
             for page in unseen
         ]
         for count in JUDGED_HINTS

@@ -58,10 +58,10 @@ def make_view(painted: Sequence[NDArray[np.uint8]], seed: int, number: int) -> V
         colour, manga = draw_varied_page(int(rng.integers(1 << 31)))
         colour, manga = _cut_window((colour, manga[..., 0]), rng)
         # At times the drawing's own grey, as a painter would print it.
-        page = manga if rng.random() < 0.7 else turn_grey(colour, rng)
+        page = manga if rng.random() < 0.7 else _turn_grey(colour, rng)
     else:
         (colour,) = _cut_window((painted[int(rng.integers(len(painted)))],), rng)
-        page = turn_grey(colour, rng)
+        page = _turn_grey(colour, rng)
     grey = smooth_screentone(page)
     kind = rng.random()
     hints: list[Hint] = []
@@ -86,13 +86,18 @@ def assemble_view(grey: NDArray[np.uint8], colour: NDArray[np.uint8], hints: Seq
     return View(page.stack_features().astype(np.float16), (truth / CHROMA_SCALE).astype(np.float16))
 
 
-def turn_grey(rgb: NDArray[np.uint8], rng: np.random.Generator | None = None) -> NDArray[np.uint8]:
-    """A page's lightness (L of CIELAB) as grey, (H, W) uint8; with rng, at times its luma, as programs turn grey."""
-    if rng is not None and rng.random() < 0.4:
-        return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+def lift_lightness(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A page's lightness (L of CIELAB) as grey, (H, W) uint8."""
     lab = rgb_to_lab(rgb)
     lab[..., 1:] = 0
     return np.ascontiguousarray(lab_to_rgb(lab)[..., 0])
+
+
+def _turn_grey(rgb: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """A page's lightness or, at times, its luma, as other programs turn grey; (H, W) uint8."""
+    if rng.random() < 0.4:
+        return np.asarray(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    return lift_lightness(rgb)
 
 
 def simulate_people_hints(colour: NDArray[np.uint8], count: int, rng: np.random.Generator) -> list[Hint]:

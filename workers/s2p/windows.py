@@ -38,6 +38,33 @@ def cut_windows(length: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         yield window, tent / total[window]
 
 
+Window = tuple[slice, slice]
+"""Rows and columns."""
+
+
+def blend_windows(shape: tuple[int, int], work: Callable[[Window], NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Do work window by window along the long side, and blend where windows overlap.
+
+    Args:
+        shape: (h, w) at working size.
+        work: gives (n, m, channels) float32 for a window.
+
+    Returns:
+        (h, w, channels) float32.
+    """
+    height, width = shape
+    blended: NDArray[np.float32] | None = None
+    for long_side, weight in cut_windows(max(shape)):
+        is_tall = height >= width
+        window = (long_side, slice(0, width)) if is_tall else (slice(0, height), long_side)
+        made = work(window)
+        if blended is None:
+            blended = np.zeros((height, width, made.shape[2]), dtype=np.float32)
+        blended[window] += made * (weight[:, None, None] if is_tall else weight[:, None])
+    assert blended is not None
+    return blended
+
+
 Filter = Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
 
 
