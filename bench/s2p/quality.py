@@ -14,10 +14,11 @@ from common.hints import Hints, parse_hints
 from common.imaging import encode_image
 from common.lab import lab_to_rgb, lab_to_rgb_keep_lightness, page_lightness, rgb_to_lab
 from common.screentone import smooth_screentone
+from common.upsampling import upsample_rows
+from samples.hinting import simulate_people_hints
+from samples.scanning import lift_lightness
 from workers.s2p.embedded import EmbeddedPainter
 from workers.s2p.features import spread_hints
-from workers.s2p.upsampling import upsample_rows
-from workers.s2p.views import lift_lightness, simulate_people_hints
 
 ROOT = Path(__file__).parents[2]
 EVAL = ("e03p05", "e03p06")

@@ -17,13 +17,13 @@ from bench.s2p.levin import colorize
 from common.hints import Hints
 from common.imaging import encode_image
 from common.screentone import smooth_screentone
+from samples.hinting import simulate_people_hints
 from workers.s2p.embedded import EmbeddedPainter
 from workers.s2p.official.prepare import draw_sketch, even_ink, lift_grey
 from workers.s2p.official.refine import refine
 from workers.s2p.official.resizing import resize_to_blocks
 from workers.s2p.official.weights import load_net
 from workers.s2p.propagation import place_hints, shrink_guide
-from workers.s2p.views import simulate_people_hints
 
 ROOT = Path(__file__).parents[2]
 PAGE_PX = (1028, 1460)

@@ -1,14 +1,17 @@
-"""Colour a page roughly from its hints: `python -m workers.s2p PAGE --hints hints.json|hints.png --out DIR`.
+"""Colour pages roughly from their hints: `python -m workers.s2p PAGE... --hints hints.json|hints.png... --out DIR`.
 
 With --weights, by the official Style2Paints networks of a folder; `--check-weights DIR` looks at such a folder.
 """
 
 import argparse
 import sys
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from common.errors import InputError, NurieError
 from common.hints import Hint, Hints, parse_hints
@@ -23,8 +26,10 @@ TEST_CARD: Final = "style2paints-test-card.png"
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code is 2 when what was given cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m workers.s2p", description=__doc__)
-    parser.add_argument("page", type=Path, nargs="?", metavar="PAGE", help="the grey page")
-    parser.add_argument("--hints", type=Path, help="hints.json, or a picture of dots of the page's shape")
+    parser.add_argument("pages", type=Path, nargs="*", metavar="PAGE", help="a grey page")
+    parser.add_argument(
+        "--hints", type=Path, nargs="+", help="for each page hints.json, or a picture of dots of the page's shape"
+    )
     parser.add_argument("--out", type=Path, metavar="DIR", help="DIR/PAGE-STEM/ gets the artifacts")
     parser.add_argument(
         "--weights", type=Path, metavar="DIR", help="folder of tail.net, reader.net, head.net, neck.net"
@@ -35,37 +40,45 @@ def main(arguments: list[str] | None = None) -> int:
     )
     options = parser.parse_args(arguments)
     try:
-        if options.check_weights and (options.page or options.hints or options.weights or options.face):
+        if options.check_weights and (options.pages or options.hints or options.weights or options.face):
             raise InputError("--check-weights goes with --out only")
         if options.check_weights:
             _check_weights(options.check_weights, options.out or Path())
-        elif not (options.page and options.hints and options.out):
+        elif not (options.pages and options.hints and options.out):
             raise InputError("give PAGE, --hints and --out, or --check-weights")
         else:
-            _paint_file(options)
+            _paint_files(options)
     except (NurieError, OSError) as error:
         print(f"workers.s2p: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _paint_file(options: argparse.Namespace) -> None:
-    page_rgb = decode_image(options.page.read_bytes(), str(options.page))
-    hints = _read_hints(options.hints, (page_rgb.shape[1], page_rgb.shape[0]))
-    if not hints.hints:
-        print(f"workers.s2p: {options.hints}: no hints, so the page stays grey", file=sys.stderr)
+def _paint_files(options: argparse.Namespace) -> None:
+    if len(options.hints) != len(options.pages):
+        raise InputError(f"{len(options.pages)} pages have {len(options.hints)} files of hints; give one for each page")
+    if len({page.stem for page in options.pages}) < len(options.pages):
+        raise InputError("two pages have the same name: their results would lie in one folder")
+    paint = _open_painter(options)
+    for page, hints_file in zip(options.pages, options.hints, strict=True):
+        page_rgb = decode_image(page.read_bytes(), str(page))
+        hints = _read_hints(hints_file, (page_rgb.shape[1], page_rgb.shape[0]))
+        if not hints.hints:
+            print(f"workers.s2p: {hints_file}: no hints, so the page stays grey", file=sys.stderr)
+        _write(paint(page_rgb, hints), options.out / page.stem)
+
+
+def _open_painter(options: argparse.Namespace) -> Callable[[NDArray[np.uint8], Hints], S2pResult]:
     if options.weights:
         from workers.s2p.official.painter import OfficialPainter
 
         face = decode_image(options.face.read_bytes(), str(options.face)) if options.face else None
-        result = OfficialPainter.load(options.weights).paint(page_rgb, hints, face)
-    elif options.face:
+        return partial(OfficialPainter.load(options.weights).paint, face_rgb=face)
+    if options.face:
         raise InputError("--face is read by the official networks only: give --weights too")
-    else:
-        from workers.s2p.embedded import EmbeddedPainter
+    from workers.s2p.embedded import EmbeddedPainter
 
-        result = EmbeddedPainter().paint(page_rgb, hints)
-    _write(result, options.out / options.page.stem)
+    return EmbeddedPainter().paint
 
 
 def _write(result: S2pResult, folder: Path) -> None:

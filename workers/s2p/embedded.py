@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from common.hints import Hints
 from common.lab import lab_to_rgb, lab_to_rgb_keep_lightness, page_lightness
 from common.screentone import smooth_screentone
+from common.upsampling import upsample_rows
+from common.windows import blend_windows, map_bands
 from workers.s2p.features import CHROMA_SCALE, HintedPage, spread_hints
 from workers.s2p.network import STRIDE, build_network
 from workers.s2p.painters import label_embedded
 from workers.s2p.result import S2pResult
 from workers.s2p.sketch import draw_sketch
-from workers.s2p.upsampling import upsample_rows
 from workers.s2p.weights import EMBEDDED, load_weights
-from workers.s2p.windows import blend_windows, map_bands
 
 _STRIP_PIXELS: Final = 1_000_000
 _PALE_L: Final = 50.0

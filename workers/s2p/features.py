@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.hints import Hints
+from common.windows import Window
 from workers.s2p.lookalike import look_alike
 from workers.s2p.propagation import place_hints, shrink_guide, spread_chroma
-from workers.s2p.windows import Window
 
 FEATURES: Final = 15
 PRIOR: Final = slice(5, 7)

@@ -12,7 +12,7 @@ from scipy.sparse.linalg import splu
 
 from common.hints import Hints
 from common.lab import rgb_to_lab
-from workers.s2p.windows import WINDOW_PX, blend_windows
+from common.windows import WINDOW_PX, blend_windows
 
 WORKING_SHORT_PX: Final = 384
 WORKING_PIXELS: Final = 16_000_000

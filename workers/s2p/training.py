@@ -5,16 +5,13 @@ last digits. Started again on the same DIR it goes on from its last checkpoint.
 """
 
 import argparse
-import csv
 import json
-import multiprocessing
-import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,10 +23,13 @@ from numpy.typing import NDArray
 from common.errors import InputError
 from common.imaging import decode_image
 from common.screentone import smooth_screentone
+from samples.hinting import simulate_people_hints
+from samples.scanning import lift_lightness
 from workers.s2p.features import CHROMA_SCALE, PRIOR
 from workers.s2p.network import STRIDE, build_network
-from workers.s2p.views import View, assemble_view, cut_crops, lift_lightness, make_view, simulate_people_hints
+from workers.s2p.views import View, assemble_view, cut_crops, make_view
 from workers.s2p.weights import load_weights, save_weights
+from workers.training_run import ViewPool, claim_folder, read_log, write_log
 
 HELD_OUT: Final = ("e02p05", "e03p08")
 """The lower third of these pages is never trained on, and judges the curves."""
@@ -72,47 +72,6 @@ class TrainingSettings:
     clip_norm: float = 1.0
     ema: float = 0.998
     judge_every: int = 250
-
-
-class ViewPool:
-    """The newest views of an endless row, made by other processes while the network trains."""
-
-    def __init__(self, painted: Sequence[NDArray[np.uint8]], settings: TrainingSettings, first: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        workers = min(settings.pool, max(1, len(os.sched_getaffinity(0))))
-        self._executor = ProcessPoolExecutor(workers, context, _start_maker, (painted, settings.seed))
-        self._next = first
-        self._ahead: list[Future[View]] = []
-        self._ask(settings.pool)
-        self.views = [view.result() for view in self._ahead]
-        self._ahead = []
-        self._ask(settings.refresh)
-
-    def refresh(self) -> None:
-        """Let the oldest views give way to those asked for last time, and ask for as many again."""
-        fresh = [view.result() for view in self._ahead]
-        self.views = [*self.views[len(fresh) :], *fresh]
-        count, self._ahead = len(self._ahead), []
-        self._ask(count)
-
-    def close(self) -> None:
-        self._executor.shutdown(cancel_futures=True)
-
-    def _ask(self, count: int) -> None:
-        self._ahead += [self._executor.submit(_make, self._next + index) for index in range(count)]
-        self._next += count
-
-
-_maker: dict[str, Any] = {}
-
-
-def _start_maker(painted: Sequence[NDArray[np.uint8]], seed: int) -> None:
-    os.nice(5)  # the network comes first
-    _maker.update(painted=painted, seed=seed)
-
-
-def _make(number: int) -> View:
-    return make_view(_maker["painted"], _maker["seed"], number)
 
 
 class Trainer:
@@ -233,7 +192,7 @@ def _mix(first: list[NDArray[Any]], last: list[NDArray[Any]], blend: float) -> l
 def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out: Path) -> None:
     """Train, with a log, a curve, checkpoints and the averaged weights in `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    _claim_folder(out, {"settings": asdict(settings), "pages": sorted(painted)})
+    claim_folder(out, {"settings": asdict(settings), "pages": sorted(painted)})
     seen, held_out = _hold_out(painted, settings.seed)
     trainer = Trainer(settings)
     checkpoint = tf.train.Checkpoint(
@@ -245,13 +204,13 @@ def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out
         print(f"going on from step {int(trainer.step.numpy())}")
 
     def report(line: dict[str, float]) -> None:
-        _log(out, line | judge(trainer, held_out))
+        write_log(out, line | judge(trainer, held_out))
         manager.save()
         if line["step"] <= EARLY * settings.steps:
             save_weights(trainer.averaged, out / "early.safetensors")
 
     if int(trainer.step.numpy()) < settings.steps:
-        before_s = max((line["seconds"] for line in _read_log(out)), default=0.0)
+        before_s = max((line["seconds"] for line in read_log(out)), default=0.0)
         _take_steps(trainer, seen, settings, report, time.monotonic() - before_s)
     settled = settle(trainer, out / "early.safetensors", held_out)
     save_weights(trainer.averaged, out / "embedded.safetensors")
@@ -260,7 +219,7 @@ def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out
         "pages": sorted(painted),
         "settled": settled,
         "held_out": judge(trainer, held_out),
-        "log": list(_read_log(out)),
+        "log": list(read_log(out)),
     }
     (out / "training.json").write_text(json.dumps(record, indent=1))
     print(f"settled on {settled}; weights in {out / 'embedded.safetensors'}")
@@ -275,7 +234,8 @@ def _take_steps(
 ) -> None:
     """Take the steps that are left; `report` gets a line every so many, with the seconds since `started`."""
     first = int(trainer.step.numpy())
-    pool = ViewPool(seen, settings, first // settings.refresh_every * settings.refresh)
+    make = partial(make_view, seen, settings.seed)
+    pool = ViewPool(make, settings.pool, settings.refresh, first // settings.refresh_every * settings.refresh)
     losses = []
     try:
         for step in range(first, settings.steps):
@@ -311,52 +271,6 @@ def _hold_out(
         for count in JUDGED_HINTS
     }
     return seen, views if unseen else {}
-
-
-def _log(out: Path, line: dict[str, Any]) -> None:
-    print(", ".join(f"{key} {value}" for key, value in line.items()), flush=True)
-    path = out / "log.csv"
-    is_new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, line.keys())
-        if is_new:
-            writer.writeheader()
-        writer.writerow(line)
-    _draw_curves(list(_read_log(out)), out / "curves.svg")
-
-
-def _claim_folder(out: Path, what: dict[str, Any]) -> None:
-    """Raises InputError where the folder holds another training, which this one would go on from."""
-    path = out / "started.json"
-    if path.exists() and json.loads(path.read_text()) != what:
-        raise InputError(f"{out}: holds a training with other settings or pages (started.json); give another folder")
-    path.write_text(json.dumps(what, indent=1))
-
-
-def _read_log(out: Path) -> Iterator[dict[str, float]]:
-    if not (out / "log.csv").exists():
-        return
-    with (out / "log.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
-            yield {key: float(value) for key, value in row.items()}
-
-
-def _draw_curves(lines: list[dict[str, float]], path: Path) -> None:
-    """Loss and gains over steps, each scaled to its own range, as an SVG."""
-    last, drawn = max(line["step"] for line in lines), []
-    for index, key in enumerate(key for key in lines[0] if key not in ("step", "seconds")):
-        values = [line[key] for line in lines]
-        low, span = min(values), max(max(values) - min(values), 1e-9)
-        points = " ".join(
-            f"{40 + 700 * line['step'] / last:.0f},{300 - 260 * (line[key] - low) / span:.0f}" for line in lines
-        )
-        colour = f"hsl({index * 70},70%,40%)"
-        drawn.append(f'<polyline points="{points}" fill="none" stroke="{colour}"/>')
-        drawn.append(f'<text x="760" y="{40 + 20 * index}" fill="{colour}">{key} {values[-1]:g}</text>')
-    path.write_text(
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 320" font-family="sans-serif" font-size="14">'
-        f"{''.join(drawn)}</svg>"
-    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -8,6 +8,7 @@ from scipy.sparse.linalg import spsolve
 
 from common.hints import Hint, Hints
 from common.lab import rgb_to_lab
+from common.windows import WINDOW_PX, cut_windows, map_bands
 from workers.s2p.propagation import (
     HINT_BOND,
     PULL,
@@ -17,7 +18,6 @@ from workers.s2p.propagation import (
     spread_chroma,
     working_size,
 )
-from workers.s2p.windows import WINDOW_PX, cut_windows, map_bands
 
 RED, BLUE = (200, 150, 140), (140, 160, 200)
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from common.screentone import smooth_screentone
+from common.upsampling import upsample_rows
 from workers.s2p.sketch import draw_sketch
-from workers.s2p.upsampling import upsample_rows
 
 
 def toned_page(pitch=8):

@@ -7,11 +7,12 @@ import pytest
 
 from common.errors import InputError
 from common.lab import lab_to_rgb
+from samples.hinting import simulate_people_hints, simulate_region_hints
 from workers.s2p import training
 from workers.s2p.features import COLOURS, FEATURES, PRIOR
 from workers.s2p.network import NetworkConfig, build_network
 from workers.s2p.training import TrainingSettings, _hold_out, measure_loss, train
-from workers.s2p.views import View, assemble_view, cut_crops, make_view, simulate_people_hints, simulate_region_hints
+from workers.s2p.views import View, assemble_view, cut_crops, make_view
 from workers.s2p.weights import load_weights
 
 

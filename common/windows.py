@@ -15,26 +15,33 @@ _LONG: Final = 4
 _BAND_PIXELS: Final = 4_000_000
 
 
-def cut_windows(length: int) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+def cut_windows(
+    length: int, window_px: int = WINDOW_PX, overlap_px: int = OVERLAP_PX
+) -> Iterator[tuple[slice, NDArray[np.float32]]]:
     """Cut an axis into windows.
+
+    Args:
+        length: of the axis.
+        window_px: of a window; an axis that is shorter is one window.
+        overlap_px: by which windows overlap at least.
 
     Yields:
         A window, and the weight (n,) float32 of each of its places in the result: ramps where windows overlap, so that
         weights add up to 1.
     """
-    if length <= WINDOW_PX:
+    if length <= window_px:
         yield slice(0, length), np.ones(length, dtype=np.float32)
         return
-    count = -(-(length - OVERLAP_PX) // (WINDOW_PX - OVERLAP_PX))
-    starts = np.linspace(0, length - WINDOW_PX, count).round().astype(int)
+    count = -(-(length - overlap_px) // (window_px - overlap_px))
+    starts = np.linspace(0, length - window_px, count).round().astype(int)
     # A tent over each window; where two or three overlap they share in proportion.
-    tent = np.minimum(np.arange(WINDOW_PX) + 0.5, WINDOW_PX - np.arange(WINDOW_PX) - 0.5)
-    tent = np.minimum(tent, OVERLAP_PX).astype(np.float32)
+    tent = np.minimum(np.arange(window_px) + 0.5, window_px - np.arange(window_px) - 0.5)
+    tent = np.minimum(tent, overlap_px).astype(np.float32)
     total = np.zeros(length, dtype=np.float32)
     for start in starts:
-        total[start : start + WINDOW_PX] += tent
+        total[start : start + window_px] += tent
     for start in starts:
-        window = slice(int(start), int(start) + WINDOW_PX)
+        window = slice(int(start), int(start) + window_px)
         yield window, tent / total[window]
 
 
@@ -42,19 +49,25 @@ Window = tuple[slice, slice]
 """Rows and columns."""
 
 
-def blend_windows(shape: tuple[int, int], work: Callable[[Window], NDArray[np.float32]]) -> NDArray[np.float32]:
+def blend_windows(
+    shape: tuple[int, int],
+    work: Callable[[Window], NDArray[np.float32]],
+    window_px: int = WINDOW_PX,
+    overlap_px: int = OVERLAP_PX,
+) -> NDArray[np.float32]:
     """Do work window by window along the long side, and blend where windows overlap.
 
     Args:
         shape: (h, w) at working size.
         work: gives (n, m, channels) float32 for a window.
+        window_px, overlap_px: as `cut_windows` takes them.
 
     Returns:
         (h, w, channels) float32.
     """
     height, width = shape
     blended: NDArray[np.float32] | None = None
-    for long_side, weight in cut_windows(max(shape)):
+    for long_side, weight in cut_windows(max(shape), window_px, overlap_px):
         is_tall = height >= width
         window = (long_side, slice(0, width)) if is_tall else (slice(0, height), long_side)
         made = work(window)

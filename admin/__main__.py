@@ -1,0 +1,47 @@
+"""What operators do to an installation: `nurie models list`, `nurie models fetch inknhue`."""
+
+import argparse
+import os
+import sys
+
+from rich.console import Console
+
+from admin.hub import PUBLIC_HUB, Hub
+from admin.models import FETCHABLE, MODEL_SETS, describe_sets, fetch_set
+from common.errors import NurieError
+from common.settings import Settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; the exit code is 2 when it could not be done, 130 after Ctrl-C."""
+    options = _parse_arguments(arguments)
+    models = Settings().models
+    try:
+        if options.action == "list":
+            print(describe_sets(models))
+        else:
+            # The hub's own variable, as its other clients read it: a mirror is named once for all.
+            with Hub(os.environ.get("HF_ENDPOINT") or PUBLIC_HUB) as hub:
+                fetch_set(MODEL_SETS[options.set], models, hub, Console())
+    except (NurieError, OSError) as error:
+        print(f"nurie: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("nurie: stopped; run it again to go on from here", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="nurie", description=__doc__)
+    subjects = parser.add_subparsers(dest="subject", required=True)
+    models = subjects.add_parser("models", help="weights that people may install (folder: NURIE_MODELS)")
+    actions = models.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="say what is here, what is missing, and what is used")
+    fetch = actions.add_parser("fetch", help="download a set, or what is missing of it")
+    fetch.add_argument("set", choices=FETCHABLE)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""The weights that people may install beside the embedded ones: what they are, what is here, and fetching them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+from admin.hub import Hub, HubError
+
+
+@dataclass(frozen=True)
+class ModelSet:
+    """Files that are of use together, in a folder of this name below the folder of models."""
+
+    name: str
+    files: tuple[str, ...]
+    repository: str | None  # on the hub; None: only people put them there
+    instead_of_none: str
+    instead_of_some: str
+
+    def paths(self, models: Path) -> list[Path]:
+        return [models / self.name / file for file in self.files]
+
+
+STYLE2PAINTS: Final = ModelSet(
+    name="style2paints",
+    files=("tail.net", "reader.net", "head.net", "neck.net"),
+    repository=None,
+    instead_of_none="the embedded weights",
+    instead_of_some="nothing: the stage s2p fails until all four are there, or none",
+)
+INKNHUE: Final = ModelSet(
+    name="inknhue",
+    files=(
+        "pretrained_nets/kl-f8.ckpt",
+        "conditional_nets/model_epoch000019.ckpt",
+        "pretrained_nets/shader.ckpt",
+    ),
+    repository="rossiyareich/inknhue",
+    instead_of_none="the embedded weights",
+    instead_of_some="the embedded weights",
+)
+MODEL_SETS: Final = {chosen.name: chosen for chosen in (STYLE2PAINTS, INKNHUE)}
+FETCHABLE: Final = tuple(name for name, chosen in MODEL_SETS.items() if chosen.repository)
+
+
+def fetch_set(chosen: ModelSet, models: Path, hub: Hub, console: Console) -> None:
+    """Fetch all files of a set that are not here as the hub has them, one after the other.
+
+    Raises:
+        HubError: a file could not be had; the message says how to put this one and those after it here by hand.
+        ModelMissingError: a file could not be written.
+    """
+    assert chosen.repository is not None
+    waiting = list(zip(chosen.files, chosen.paths(models), strict=True))
+    with _make_progress(console) as progress:
+        while waiting:
+            file, path = waiting[0]
+            try:
+                _fetch_file(hub, chosen.repository, file, path, progress)
+            except HubError as error:
+                by_hand = "\n".join(_explain_by_hand(hub.url(chosen.repository, file), path) for file, path in waiting)
+                raise HubError(f"{error}\nRun it again to go on, or put these there by hand:\n{by_hand}") from error
+            waiting.pop(0)
+
+
+def describe_sets(models: Path) -> str:
+    """All known sets: what is here, what is missing, and what is used."""
+    return "\n".join(line for chosen in MODEL_SETS.values() for line in _describe_set(chosen, models))
+
+
+def _make_progress(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
+
+
+def _fetch_file(hub: Hub, repository: str, file: str, path: Path, progress: Progress) -> None:
+    task = progress.add_task(path.name, total=None)
+    fetched = hub.fetch(repository, file, path, lambda done, total: progress.update(task, completed=done, total=total))
+    progress.remove_task(task)
+    said = f"{path}: {'fetched' if fetched else 'here already'}, {decimal(path.stat().st_size)}"
+    progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
+
+
+def _explain_by_hand(url: str, path: Path) -> str:
+    return f"  {url}\n    as {path}{' (what is there was not checked)' if path.exists() else ''}"
+
+
+def _describe_set(chosen: ModelSet, models: Path) -> Iterator[str]:
+    paths = chosen.paths(models)
+    there = [path for path in paths if path.is_file()]
+    whence = f"`nurie models fetch {chosen.name}`" if chosen.repository else "put there by you, never fetched"
+    yield f"{chosen.name} ({whence})"
+    for path in paths:
+        yield f"  {path}  {decimal(path.stat().st_size) if path in there else 'missing'}"
+    if len(there) == len(paths):
+        yield "  used: these"
+    else:
+        yield f"  used instead: {chosen.instead_of_some if there else chosen.instead_of_none}"

@@ -1,0 +1,64 @@
+"""The autoencoder against what the original computes (tests/golden/inknhue): keys, shapes and numbers."""
+
+import json
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from workers.inknhue.network import Autoencoder, AutoencoderConfig
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "inknhue"
+
+
+def fill_from_keys(network):
+    """Fill every tensor from its own key, so that both sides have the same network."""
+    for key, tensor in network.state_dict().items():
+        shape = tuple(tensor.shape)
+        random = np.random.RandomState(zlib.crc32(key.encode()) & 0x7FFFFFFF)
+        values = random.standard_normal(shape).astype(np.float32)
+        if len(shape) >= 2:
+            values /= np.sqrt(np.prod(shape[1:]))
+        elif key.endswith("weight"):
+            values = 1 + 0.1 * values
+        else:
+            values = 0.1 * values
+        tensor.copy_(torch.from_numpy(values.astype(np.float32)))
+
+
+def test_keys_and_shapes_are_the_official_ones():
+    with torch.device("meta"):
+        network = Autoencoder(AutoencoderConfig())
+    shapes = {key: list(tensor.shape) for key, tensor in network.state_dict().items()}
+    assert shapes == json.loads((GOLDEN / "inknhue_autoencoder.keys.json").read_text())
+
+
+def test_numbers_are_the_originals():
+    network = Autoencoder(AutoencoderConfig(channels=32)).eval()
+    fill_from_keys(network)
+    golden = np.load(GOLDEN / "inknhue_autoencoder.npz")
+    rough, shaded = (torch.from_numpy(golden[name]) for name in ("rough", "shaded"))
+    with torch.inference_mode():
+        mean, log_variance = network.encode(rough)
+        conditions = network.encode_cond(shaded)
+        decoded = network.decode(mean, conditions)
+        np.testing.assert_allclose(network(rough, shaded), decoded)
+    np.testing.assert_allclose(mean, golden["mean"], atol=1e-4)
+    np.testing.assert_allclose(log_variance, golden["logvar"], atol=1e-4)
+    np.testing.assert_allclose(decoded, golden["decoded"], atol=1e-4)
+    for index, condition in enumerate(conditions):
+        np.testing.assert_allclose(condition, golden[f"cond{index}"].astype(np.float32), atol=5e-3)
+
+
+@pytest.mark.parametrize("is_residual", [False, True])
+def test_a_residual_network_corrects_the_rough_picture(is_residual):
+    sizes = {"channels": 8, "multipliers": (1, 2), "blocks": 1, "groups": 4}
+    network = Autoencoder(AutoencoderConfig(**sizes, is_residual=is_residual)).eval()
+    torch.nn.init.zeros_(network.cond_decoder.conv_out.weight)
+    torch.nn.init.zeros_(network.cond_decoder.conv_out.bias)
+    rough = torch.rand(1, 3, 16, 24)
+    with torch.inference_mode():
+        aligned = network(rough, rough)
+    assert torch.equal(aligned, rough if is_residual else torch.zeros_like(rough))
