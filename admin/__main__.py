@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+from contextlib import closing
 
 from rich.console import Console
 
@@ -21,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(describe_sets(models))
         else:
             # The hub's own variable, as its other clients read it: a mirror is named once for all.
-            with Hub(os.environ.get("HF_ENDPOINT") or PUBLIC_HUB) as hub:
+            with closing(Hub(os.environ.get("HF_ENDPOINT") or PUBLIC_HUB)) as hub:
                 fetch_set(MODEL_SETS[options.set], models, hub, Console())
     except (NurieError, OSError) as error:
         print(f"nurie: {error}", file=sys.stderr)

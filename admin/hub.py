@@ -12,8 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 import httpx
 
@@ -58,7 +57,7 @@ class Promise:
 
 
 class Hub:
-    """One hub. Use as a context manager."""
+    """One hub; `close` it, as by contextlib.closing."""
 
     def __init__(self, endpoint: str = PUBLIC_HUB) -> None:
         self._endpoint = endpoint.rstrip("/")
@@ -69,12 +68,7 @@ class Hub:
             event_hooks={"request": [self._refuse_plain_http]},
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
         self._http.close()
 
     def url(self, repository: str, file: str) -> str:

@@ -26,8 +26,6 @@ class AutoencoderConfig:
         z_channels: of what `encoder` gives and `cond_decoder` takes.
         embed_channels: of z itself.
         groups: of every group norm.
-        is_residual: what the decoder says is added to the rough picture. A bottleneck as narrow as a small network's
-            cannot carry every colour: so it has to carry only what is wrong with them.
     """
 
     channels: int = 128
@@ -36,7 +34,6 @@ class AutoencoderConfig:
     z_channels: int = 4
     embed_channels: int = 4
     groups: int = 32
-    is_residual: bool = False
 
     @property
     def stride(self) -> int:
@@ -69,7 +66,7 @@ class Autoencoder(nn.Module):
         return self.cond_encoder(shaded)
 
     def decode(self, z: Tensor, conditions: Sequence[Tensor]) -> Tensor:
-        """The picture (N, 3, H, W), or the correction of one, that z and conditions stand for."""
+        """The picture (N, 3, H, W) that z and conditions stand for."""
         return self.cond_decoder(self.post_quant_conv(z), conditions)
 
     def forward(self, rough: Tensor, shaded: Tensor) -> Tensor:
@@ -77,8 +74,7 @@ class Autoencoder(nn.Module):
 
         z is the mean, where the original draws it by chance: the same page gives the same picture.
         """
-        decoded = self.decode(self.encode(rough)[0], self.encode_cond(shaded))
-        return rough + decoded if self.config.is_residual else decoded
+        return self.decode(self.encode(rough)[0], self.encode_cond(shaded))
 
 
 class ResidualBlock(nn.Module):

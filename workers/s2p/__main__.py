@@ -56,16 +56,22 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _paint_files(options: argparse.Namespace) -> None:
     if len(options.hints) != len(options.pages):
-        raise InputError(f"{len(options.pages)} pages have {len(options.hints)} files of hints; give one for each page")
+        raise InputError(f"--hints: give one file for each page; {len(options.hints)} for {len(options.pages)} pages")
     if len({page.stem for page in options.pages}) < len(options.pages):
         raise InputError("two pages have the same name: their results would lie in one folder")
+    # All files are read before anything is painted, so that a bad one is told at once.
+    hints = [_read_page_hints(page, file) for page, file in zip(options.pages, options.hints, strict=True)]
     paint = _open_painter(options)
-    for page, hints_file in zip(options.pages, options.hints, strict=True):
-        page_rgb = decode_image(page.read_bytes(), str(page))
-        hints = _read_hints(hints_file, (page_rgb.shape[1], page_rgb.shape[0]))
-        if not hints.hints:
-            print(f"workers.s2p: {hints_file}: no hints, so the page stays grey", file=sys.stderr)
-        _write(paint(page_rgb, hints), options.out / page.stem)
+    for page, its_hints in zip(options.pages, hints, strict=True):
+        _write(paint(decode_image(page.read_bytes(), str(page)), its_hints), options.out / page.stem)
+
+
+def _read_page_hints(page: Path, file: Path) -> Hints:
+    height, width = decode_image(page.read_bytes(), str(page)).shape[:2]
+    hints = _read_hints(file, (width, height))
+    if not hints.hints:
+        print(f"workers.s2p: {file}: no hints, so the page stays grey", file=sys.stderr)
+    return hints
 
 
 def _open_painter(options: argparse.Namespace) -> Callable[[NDArray[np.uint8], Hints], S2pResult]:

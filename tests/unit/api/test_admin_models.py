@@ -7,6 +7,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -224,14 +225,14 @@ def test_without_the_hub_it_says_what_to_put_where_and_that_files_here_were_not_
 
 def test_a_repository_that_moved_on_the_hub_is_followed(hub, tmp_path):
     hub.moved_from = "old/name"
-    with Hub(hub.url) as client:
+    with closing(Hub(hub.url)) as client:
         assert client.fetch("old/name", FIRST, tmp_path / "file", lambda done, total: None)
     assert (tmp_path / "file").read_bytes() == BODIES[FIRST]
 
 
 def test_a_redirect_to_another_host_without_https_is_refused(hub, tmp_path):
     hub.bytes_at = "http://elsewhere.invalid"
-    with Hub(hub.url) as client, pytest.raises(HubError, match=r"elsewhere\.invalid, which is not https"):
+    with closing(Hub(hub.url)) as client, pytest.raises(HubError, match=r"elsewhere\.invalid, which is not https"):
         client.fetch(REPOSITORY, FIRST, tmp_path / "file", lambda done, total: None)
 
 
@@ -246,7 +247,7 @@ def test_progress_counts_from_what_is_here_already_to_the_whole(hub, tmp_path):
     partial = tmp_path / f"file.{promise_of(FIRST).mark}.partial"
     partial.write_bytes(BODIES[FIRST][:250_000])
     seen: list[tuple[int, int]] = []
-    with Hub(hub.url) as client:
+    with closing(Hub(hub.url)) as client:
         client.fetch(REPOSITORY, FIRST, tmp_path / "file", lambda done, total: seen.append((done, total)))
     assert seen == sorted(seen)
     assert seen[0][0] > 250_000

@@ -43,6 +43,18 @@ def test_json_and_picture_hints_colour_the_page(page, tmp_path):
     np.testing.assert_array_equal(*pictures)
 
 
+def test_several_pages_are_painted_each_from_its_hints(page, tmp_path):
+    second = tmp_path / "p02.png"
+    Image.fromarray(np.full((60, 50), 180, dtype=np.uint8)).save(second)
+    hints = str(write_hints(tmp_path / "hints.json"))
+    none = tmp_path / "none.json"
+    none.write_text('{"version": 1, "size": [50, 60], "hints": []}')
+    assert main([str(page), str(second), "--hints", hints, str(none), "--out", str(tmp_path / "out")]) == 0
+    first = read(tmp_path / "out" / "p01" / "rough.png").astype(int)
+    assert (first[..., 0] - first[..., 1]).min() > 40
+    np.testing.assert_array_equal(read(tmp_path / "out" / "p02" / "rough.png")[..., 0], read(second))
+
+
 def test_bad_input_is_one_clear_line_and_exit_code_2(page, tmp_path, capsys):
     hints = str(write_hints(tmp_path / "hints.json"))
     (tmp_path / "broken.json").write_text('{"version": 1}')
@@ -60,6 +72,9 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(page, tmp_path, capsys):
         ([str(page), "--hints", str(tmp_path / "broken.json"), *out], "size: Field required"),
         ([str(tmp_path / "text.png"), "--hints", hints, *out], "not a picture"),
         ([str(tmp_path / "none.png"), "--hints", hints, *out], "No such file"),
+        ([str(page), str(wide), "--hints", hints, *out], "one file for each page; 1 for 2 pages"),
+        ([str(page), str(page), "--hints", hints, hints, *out], "two pages have the same name"),
+        ([str(page), str(tmp_path / "text.png"), "--hints", hints, hints, *out], "not a picture"),
     ):
         assert main(arguments) == 2
         error = capsys.readouterr().err
