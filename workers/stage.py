@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -123,6 +123,11 @@ class StageRun:
         data = self.resources.store.get(self.claim.truth["key"])
         return decode_image(data, f"{self.page_label}: truth", self.resources.settings.image_limits)
 
+    def read_output(self, artifact: Artifact) -> NDArray[np.uint8]:
+        """(H, W, 3) uint8 RGB of a picture among the run's outputs: a part that an earlier run made."""
+        self.check_still_ours()
+        return decode_image(self.resources.store.get(self.outputs[artifact]["key"]), f"{self.page_label}: {artifact}")
+
     def write(self, artifact: Artifact, data: bytes, picture_format: str = "png") -> None:
         self.check_still_ours()
         ref = self.claim.ref
@@ -179,8 +184,10 @@ def execute_stage(
         with Heartbeat(lambda: resources.work.renew_page(ref, stage), resources.settings.heartbeat_s) as heartbeat:
             run = StageRun(claim, stage, resources, heartbeat)
             run.weights_key = name_weights(run) if name_weights else None
-            cached = _link_cached(run) if stage_is_pure(run) else False
+            cached = stage_is_pure(run) and _link_cached(run, stage_key(run))
             if not cached:
+                if run.stage in REUSED_PARTS and stage_is_pure(run):
+                    _link_cached(run, part_key(run))
                 work(run)
     except CancelledError as error:
         log.info("given up", reason=str(error))
@@ -194,7 +201,10 @@ def execute_stage(
         log.info("stale result: nothing committed", seconds=round(seconds, 2))
         return False
     if not cached and not run.skipped:
-        _keep_for_reuse(run)
+        _keep_for_reuse(run, stage_key(run), run.outputs)
+        if run.stage in REUSED_PARTS:
+            part = REUSED_PARTS[run.stage].artifact
+            _keep_for_reuse(run, part_key(run), {part: run.outputs[part]})
     log.info("stage done", seconds=round(seconds, 2), cached=cached, skipped=run.skipped)
     return not run.skipped
 
@@ -212,8 +222,35 @@ _INPUTS = {
 }
 
 
+@dataclass(frozen=True)
+class ReusedPart:
+    """An artifact that does not depend on all of its stage's parameters.
+
+    Attributes:
+        artifact: found among the run's outputs where an earlier run made it, and not to be made again then.
+        free_of: parameters that it does not depend on.
+    """
+
+    artifact: Artifact
+    free_of: frozenset[str]
+
+
+REUSED_PARTS = {Stage.INKNHUE: ReusedPart(Artifact.ALIGNED, frozenset({"blend", "format"}))}
+"""So that another λ re-runs the blend alone."""
+
+
 def stage_key(run: StageRun) -> str:
     """The same inputs, parameters, weights and code version give the same key, and so the same artifacts."""
+    return _content_key(run, STAGE_PARAMS[run.stage])
+
+
+def part_key(run: StageRun) -> str:
+    """As `stage_key`, for the stage's reused part."""
+    part = REUSED_PARTS[run.stage]
+    return _content_key(run, [name for name in STAGE_PARAMS[run.stage] if name not in part.free_of], part.artifact)
+
+
+def _content_key(run: StageRun, params: Iterable[str], part: Artifact | None = None) -> str:
     inputs = {artifact.value: run.claim.artifacts[artifact]["sha256"] for artifact in _INPUTS[run.stage]}
     if run.stage is Stage.METRICS and run.claim.truth is not None:
         inputs["truth"] = run.claim.truth["sha256"]
@@ -221,9 +258,10 @@ def stage_key(run: StageRun) -> str:
         stage=run.stage.value,
         version=CODE_VERSIONS[run.stage],
         inputs=inputs,
-        params={name: getattr(run.params, name) for name in STAGE_PARAMS[run.stage]},
+        params={name: getattr(run.params, name) for name in params},
         model=run.claim.model_key if run.stage is Stage.CGAN else None,
         weights=run.weights_key,
+        **({"part": part.value} if part else {}),
     )
 
 
@@ -232,9 +270,9 @@ def describe(key: str, data: bytes, filename: str) -> dict[str, Any]:
     return {"key": key, "sha256": sha256_hex(data), "size": len(data), "filename": filename}
 
 
-def _link_cached(run: StageRun) -> bool:
-    """Link the artifacts kept under the stage key into this attempt, if they are there."""
-    store, ref, key = run.resources.store, run.claim.ref, stage_key(run)
+def _link_cached(run: StageRun, key: str) -> bool:
+    """Link the artifacts kept under a key into this attempt, if they are there."""
+    store, ref = run.resources.store, run.claim.ref
     try:
         manifest = json.loads(store.get(keys.stage_artifact(run.stage, key, MANIFEST)))
         if manifest["version"] != MANIFEST_VERSION:
@@ -250,15 +288,15 @@ def _link_cached(run: StageRun) -> bool:
     return True
 
 
-def _keep_for_reuse(run: StageRun) -> None:
-    """Link a committed stage's artifacts under its stage key; the manifest comes last and makes them count."""
-    store, key = run.resources.store, stage_key(run)
+def _keep_for_reuse(run: StageRun, key: str, outputs: dict[str, Any]) -> None:
+    """Link artifacts of a committed stage under a key; the manifest comes last and makes them count."""
+    store = run.resources.store
     try:
-        for entry in run.outputs.values():
+        for entry in outputs.values():
             store.copy(entry["key"], keys.stage_artifact(run.stage, key, entry["filename"]))
         manifest = {
             "version": MANIFEST_VERSION,
-            "artifacts": {name: entry | {"key": None} for name, entry in run.outputs.items()},
+            "artifacts": {name: entry | {"key": None} for name, entry in outputs.items()},
             "weights": run.weights,
             "metrics": run.metrics,
             "warning": run.warning,

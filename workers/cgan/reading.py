@@ -9,7 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from workers.cgan.network import Generator
-from workers.cgan.training import autocast, limit_threads
+from workers.cgan.training import limit_threads
+from workers.devices import autocast
 
 READ_SIDES_PX: Final = (352, 448)
 """Short sides at which a page is read; where the two readings disagree the network does not know."""

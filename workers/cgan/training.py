@@ -5,7 +5,7 @@ import math
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,7 @@ from common.imaging import is_coloured
 from workers.cgan.crops import Crops, CropSampler
 from workers.cgan.network import Discriminator, Generator
 from workers.cgan.progress import OnProgress, TrainingProgress, prepare_each
+from workers.devices import autocast
 
 BATCH: Final = 16
 STEPS_PER_EPOCH: Final = 2
@@ -290,12 +291,6 @@ def rate_share(step: int, steps: int) -> float:
     if step < warm_up:
         return (step + 1) / warm_up
     return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, steps - warm_up)))
-
-
-def autocast() -> AbstractContextManager[object]:
-    """bf16 where the processor computes it natively (there it is about 2.5 times as fast), else plain float32."""
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.autocast("cpu", torch.bfloat16, enabled=native)
 
 
 @contextmanager

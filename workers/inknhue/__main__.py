@@ -1,4 +1,4 @@
-"""`python -m workers.inknhue PAGE --sketch S --rough R --out DIR`: fit rough colours to a page."""
+"""Fit rough colours to pages: `python -m workers.inknhue PAGE... --rough rough.png... --out DIR`."""
 
 import argparse
 import sys
@@ -7,44 +7,66 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import ModelMissingError, NurieError
+from common.errors import InputError, NurieError
 from common.imaging import decode_image, encode_image
 from common.names import Artifact, artifact_filename
-from workers.inknhue.paint import paint_page
+from workers.inknhue.aligner import Aligner, open_embedded, open_official
+from workers.inknhue.paint import align_page, blend_page, check_blend, check_shape
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code is 2 when what was given cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m workers.inknhue", description=__doc__)
-    parser.add_argument("page", type=Path, metavar="PAGE", help="the grey page")
-    parser.add_argument("--sketch", type=Path, required=True, help="sketch.png of the s2p stage")
-    parser.add_argument("--rough", type=Path, required=True, help="rough.png of the s2p stage")
+    parser.add_argument("pages", type=Path, nargs="+", metavar="PAGE", help="a grey page")
+    parser.add_argument("--rough", type=Path, nargs="+", required=True, help="for each page rough.png of the s2p stage")
+    parser.add_argument(
+        "--sketch", type=Path, nargs="+", help="not read: the stage's third input, which its networks do not need"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="DIR/PAGE-STEM/ gets the artifacts")
     parser.add_argument("--blend", type=float, default=0.8, help="λ: 0 all aligned, 1 all rough (default %(default)s)")
-    parser.add_argument("--no-keep-lightness", action="store_true", help="take lightness from rough, not from the page")
-    parser.add_argument("--weights", type=Path, metavar="DIR", help="official inkn'hue weights")
+    parser.add_argument(
+        "--no-keep-lightness", action="store_true", help="take lightness from the network, not from the page"
+    )
+    parser.add_argument(
+        "--weights", type=Path, metavar="DIR", help="folder of the official checkpoints (nurie models list)"
+    )
     options = parser.parse_args(arguments)
     try:
-        if options.weights:
-            raise ModelMissingError("official weights are not read yet; leave out --weights for the embedded painter")
-        _paint_file(options)
+        _paint_files(options)
     except (NurieError, OSError) as error:
         print(f"workers.inknhue: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def _paint_file(options: argparse.Namespace) -> None:
-    result = paint_page(
-        _read(options.page),
-        _read(options.sketch),
-        _read(options.rough),
-        blend=options.blend,
-        keep_lightness=not options.no_keep_lightness,
-    )
-    folder = options.out / options.page.stem
+def _paint_files(options: argparse.Namespace) -> None:
+    check_blend(options.blend)
+    if len(options.rough) != len(options.pages):
+        raise InputError(f"--rough: give one file for each page; {len(options.rough)} for {len(options.pages)} pages")
+    if len({page.stem for page in options.pages}) < len(options.pages):
+        raise InputError("two pages have the same name: their results would lie in one folder")
+    # All files are read before anything is painted, so that a bad one is told at once.
+    for page, rough in zip(options.pages, options.rough, strict=True):
+        check_shape(str(rough), _read(rough), _read(page))
+    aligner = open_official(options.weights) if options.weights else open_embedded()
+    for page, rough in zip(options.pages, options.rough, strict=True):
+        _paint_file(_read(page), _read(rough), aligner, options, options.out / page.stem)
+
+
+def _paint_file(
+    page_rgb: NDArray[np.uint8],
+    rough_rgb: NDArray[np.uint8],
+    aligner: Aligner,
+    options: argparse.Namespace,
+    folder: Path,
+) -> None:
+    keep_lightness = not options.no_keep_lightness
+    aligned = align_page(page_rgb, rough_rgb, aligner, keep_lightness=keep_lightness)
+    if aligned.warning:
+        print(f"workers.inknhue: {folder.name}: {aligned.warning}", file=sys.stderr)
+    final_rgb = blend_page(page_rgb, aligned.rgb, rough_rgb, blend=options.blend, keep_lightness=keep_lightness)
     folder.mkdir(parents=True, exist_ok=True)
-    for artifact, rgb in ((Artifact.ALIGNED, result.aligned_rgb), (Artifact.FINAL, result.final_rgb)):
+    for artifact, rgb in ((Artifact.ALIGNED, aligned.rgb), (Artifact.FINAL, final_rgb)):
         (folder / artifact_filename(artifact)).write_bytes(encode_image(rgb))
 
 

@@ -15,6 +15,8 @@ _MARGIN_DEPTH_L: Final = 3.0
 _CLEAR_CHROMA: Final = (8.0, 16.0)
 """Mean chroma around a pixel from which a colour on bare paper is meant, not spilt."""
 _CLEAR_WINDOW_PX: Final = 17
+REACH_PX: Final = _CLEAR_WINDOW_PX
+"""Rows beyond a band that `colour_share` has to see, so that bands join without a seam."""
 
 
 def paper_lightness(lightness: NDArray[np.float32]) -> float:

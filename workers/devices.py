@@ -1,0 +1,21 @@
+"""Where PyTorch's networks run, and in which precision. Pure; for the stages that have PyTorch."""
+
+from contextlib import AbstractContextManager
+
+import torch
+
+
+def pick_device() -> torch.device:
+    """The first GPU that this process sees (CUDA_VISIBLE_DEVICES chooses it), else the processor."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def autocast(device: torch.device | None = None) -> AbstractContextManager[object]:
+    """Half precision where it is native (on processors about 2.5 times as fast as float32), else none.
+
+    bf16 on processors and GPUs that have it, fp16 on older GPUs. `device` is the processor unless given.
+    """
+    if device is not None and device.type == "cuda":
+        return torch.autocast("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.autocast("cpu", torch.bfloat16, enabled=native)

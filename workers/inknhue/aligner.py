@@ -1,0 +1,199 @@
+"""An autoencoder that fits rough colours to pages, of any size: working size, windows, precision. Pure.
+
+PyTorch and the networks are loaded by `open_aligner`, not by importing this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import OutOfMemoryError
+from common.lab import rgb_to_lab
+from common.windows import OVERLAP_PX, WINDOW_PX, Window, blend_windows
+from workers.inknhue.colour import LAB, RGB, NetworkColours
+from workers.inknhue.weights import find_official, label_embedded, label_official
+from workers.inknhue.working_size import EMBEDDED_SHORT_PX, OFFICIAL_SHORT_PX, resize, working_size
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from workers.inknhue.network import Autoencoder
+
+OFFICIAL_FOLDER: Final = "inknhue"
+"""Below the folder of models."""
+OFFICIAL_WINDOW_PX: Final = 1536
+"""As `WINDOW_PX`, at the official network's working size."""
+SMALLEST_WINDOW_PX: Final = 256
+_CAP_PERCENTILE: Final = 99.5
+
+
+@dataclass(frozen=True)
+class AlignedPicture:
+    """What an aligner makes of a page, at working size.
+
+    Attributes:
+        lab: (h, w, 3) float32, CIELAB.
+        grey: (h, w) uint8, the page's luminance that it was drawn along.
+        warning: for the page's record; None where all went as meant.
+    """
+
+    lab: NDArray[np.float32]
+    grey: NDArray[np.uint8]
+    warning: str | None = None
+
+
+class Aligner:
+    """Holds a network; made once per process.
+
+    Attributes:
+        label: what the page's record calls its weights.
+    """
+
+    def __init__(
+        self,
+        network: Autoencoder,
+        label: str,
+        *,
+        colours: NetworkColours = LAB,
+        short_px: int = EMBEDDED_SHORT_PX,
+        window_px: int = WINDOW_PX,
+        shade: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+    ) -> None:
+        """
+        Args:
+            network: in eval mode, on its device.
+            label: of its weights.
+            colours: in which it sees pages.
+            short_px: the short side of a page at working size, at most.
+            window_px: the long side of a window, at most.
+            shade: gives the shaded page (H, W) uint8 of a page (H, W) uint8; without, it is the page itself.
+        """
+        self.label = label
+        self._network = network
+        self._colours = colours
+        self._short_px = short_px
+        self._window_px = window_px
+        self._shade = shade
+
+    def align(self, luma: NDArray[np.uint8], grey: NDArray[np.uint8], rough_rgb: NDArray[np.uint8]) -> AlignedPicture:
+        """Fit rough colours to a page.
+
+        The same page and rough give the same bytes. No colour is stronger than rough's: a grey one stays grey.
+
+        Args:
+            luma: (H, W) uint8, the page's luminance.
+            grey: (H, W) uint8, the same with screentone smoothed.
+            rough_rgb: (h, w, 3) uint8, RGB, of the page's shape.
+
+        Raises:
+            OutOfMemoryError: not even small windows fit into memory.
+        """
+        size = working_size(luma.shape[0], luma.shape[1], self._short_px, self._network.config.stride)
+        shaded = resize(self._shade(luma) if self._shade else grey, size)
+        rough = resize(rough_rgb, size)
+        lab, window_px = self._run(rough, shaded)
+        cap_chroma(lab, rgb_to_lab(rough))
+        warning = None if window_px == self._window_px else f"out of memory: worked in windows of {window_px} px"
+        return AlignedPicture(lab, resize(grey, size), warning)
+
+    def _run(self, rough: NDArray[np.uint8], shaded: NDArray[np.uint8]) -> tuple[NDArray[np.float32], int]:
+        """The network's picture, CIELAB (h, w, 3), and the window that fitted into memory."""
+        window_px = self._window_px
+        while True:
+            try:
+                overlap_px = min(OVERLAP_PX, window_px // 4)
+                work = partial(self._work_window, rough, shaded)
+                return blend_windows(shaded.shape, work, window_px, overlap_px), window_px
+            except Exception as error:
+                if not _is_out_of_memory(error):
+                    raise
+                if window_px // 2 < SMALLEST_WINDOW_PX:
+                    raise OutOfMemoryError(f"the stage ran out of memory with windows of {window_px} px") from error
+            # Outside of the except block, whose traceback holds on to the tensors.
+            window_px //= 2
+            _release_memory()
+
+    def _work_window(self, rough: NDArray[np.uint8], shaded: NDArray[np.uint8], window: Window) -> NDArray[np.float32]:
+        """The network's picture of one window, CIELAB (h, w, 3)."""
+        import torch
+
+        from workers.devices import autocast
+
+        device = next(self._network.parameters()).device
+        page = np.repeat(shaded[window][..., None], 3, axis=2)
+        height, width = page.shape[:2]
+        fill = [-side % self._network.config.stride for side in (height, width)]
+        tensors = []
+        for rgb in (rough[window], page):
+            tensor = torch.from_numpy(self._colours.encode(rgb))[None].to(device)
+            tensor = torch.nn.functional.pad(tensor, (0, fill[1], 0, fill[0]), mode="replicate")
+            tensors.append(tensor.contiguous(memory_format=torch.channels_last))
+        with torch.inference_mode(), autocast(device):
+            aligned = self._network(*tensors)
+        return self._colours.decode(aligned[0, :, :height, :width].float().cpu().numpy())
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    import torch
+
+    # The processor's allocator has no error of its own.
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+
+
+def _release_memory() -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def cap_chroma(lab: NDArray[np.float32], rough_lab: NDArray[np.float32]) -> None:
+    """Shorten, in place, chroma of lab (h, w, 3) stronger than rough's strongest; hue stays.
+
+    What single pixels of rough have above that is noise.
+    """
+    cap = np.percentile(np.hypot(rough_lab[..., 1], rough_lab[..., 2]), _CAP_PERCENTILE)
+    strength = np.hypot(lab[..., 1], lab[..., 2])
+    lab[..., 1:] *= np.minimum(1, cap / np.maximum(strength, 1e-6))[..., None]
+
+
+@lru_cache(maxsize=1)
+def open_aligner(models: Path) -> Aligner:
+    """The official network where it is installed, else the embedded one; loaded once per process.
+
+    Raises:
+        ModelMissingError: official files are there, but damaged or incomplete.
+    """
+    folder = models / OFFICIAL_FOLDER
+    return open_official(folder) if find_official(folder) else open_embedded()
+
+
+def open_official(folder: Path) -> Aligner:
+    """The official network of a folder, with its shader where that is there too.
+
+    Raises:
+        ModelMissingError: names the file and what is wrong with it.
+    """
+    from workers.devices import pick_device
+    from workers.inknhue.official.shading import shade_page
+    from workers.inknhue.official.weights import digest_official, load_autoencoder, load_shader
+
+    device = pick_device()
+    network, shader = load_autoencoder(folder).to(device), load_shader(folder)
+    shade = partial(shade_page, shader.to(device)) if shader else None
+    label = label_official(digest_official(folder))
+    return Aligner(network, label, colours=RGB, short_px=OFFICIAL_SHORT_PX, window_px=OFFICIAL_WINDOW_PX, shade=shade)
+
+
+def open_embedded() -> Aligner:
+    """Our own network."""
+    from workers.devices import pick_device
+    from workers.inknhue.weights import load_embedded
+
+    return Aligner(load_embedded().to(pick_device()), label_embedded())
