@@ -49,11 +49,16 @@ def simulate_rough(
         chroma += share * (bled - chroma)
     if rng.random() < COARSE_SHARE:
         chroma = _coarsen(chroma, int(rng.choice([2, 4])))
-    low, high = np.log(SATURATION)
-    chroma *= np.float32(np.exp(rng.uniform(low, high)))
+    chroma *= draw_saturation(rng)
     lightness = grey.astype(np.float32) / 255
     lightness = cv2.cvtColor(np.repeat(lightness[..., None], 3, axis=2), cv2.COLOR_RGB2LAB)[..., :1]
     return np.concatenate([lightness, chroma], axis=2).astype(np.float32)
+
+
+def draw_saturation(rng: np.random.Generator) -> np.float32:
+    """By how much a rough picture's chroma is too strong."""
+    low, high = np.log(SATURATION)
+    return np.float32(np.exp(rng.uniform(low, high)))
 
 
 def _flatten_regions(

@@ -38,6 +38,7 @@ from workers.inknhue.views import (
     cut_crops,
     load_view,
     make_view,
+    oversaturate,
     save_view,
     simulate_view,
 )
@@ -349,7 +350,8 @@ def _hold_out(unseen: Sequence[NDArray[np.uint8]], settings: TrainingSettings, o
     if not settings.painter_roughs:
         return {"simulated": simulated}
     painter = [
-        load_view(path) for path in paint_roughs(scans.__getitem__, len(scans), settings.seed + 1, out / "held-out")
+        oversaturate(load_view(path), np.random.default_rng((settings.seed, 5, index)))
+        for index, path in enumerate(paint_roughs(scans.__getitem__, len(scans), settings.seed + 1, out / "held-out"))
     ]
     return {"simulated": simulated, "painter": painter}
 

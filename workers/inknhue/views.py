@@ -1,7 +1,7 @@
 """Triples of page, rough picture and truth for the embedded autoencoder to train on. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -13,7 +13,7 @@ from common.lab import rgb_to_lab
 from common.screentone import smooth_screentone
 from samples.scanning import draw_scan
 from workers.inknhue.colour import grey_to_lab, lab_to_network
-from workers.inknhue.roughs import simulate_rough
+from workers.inknhue.roughs import draw_saturation, simulate_rough
 from workers.inknhue.working_size import EMBEDDED_SHORT_PX, resize, working_size
 
 PAINTER_SHARE: Final = 0.5
@@ -53,7 +53,7 @@ def make_view(painted: Sequence[NDArray[np.uint8]], roughs: Sequence[Path], seed
     """
     rng = np.random.default_rng((seed, number))
     if roughs and rng.random() < PAINTER_SHARE:
-        return load_view(roughs[int(rng.integers(len(roughs)))])
+        return oversaturate(load_view(roughs[int(rng.integers(len(roughs)))]), rng)
     colour, page = draw_scan(painted, rng)
     return simulate_view(smooth_screentone(page), colour, rng)
 
@@ -73,6 +73,13 @@ def assemble_view(grey: NDArray[np.uint8], rough: NDArray[np.uint8], colour: NDA
 def shrink(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A page at the embedded network's working size."""
     return resize(picture, working_size(picture.shape[0], picture.shape[1], EMBEDDED_SHORT_PX, STRIDE))
+
+
+def oversaturate(view: View, rng: np.random.Generator) -> View:
+    """The view with its rough's chroma made too strong, as hints from the cGAN are."""
+    rough_lab = view.rough_lab.astype(np.float32)
+    rough_lab[..., 1:] *= draw_saturation(rng)
+    return replace(view, rough_lab=rough_lab.astype(np.float16))
 
 
 def save_view(view: View, path: Path) -> None:

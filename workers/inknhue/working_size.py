@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 OFFICIAL_SHORT_PX: Final = 768
-EMBEDDED_SHORT_PX: Final = 384
+EMBEDDED_SHORT_PX: Final = 640
 """The embedded network was trained at this size; chroma finer than that is drawn along the page's own lines."""
 
 
