@@ -31,6 +31,8 @@ OFFICIAL_WINDOW_PX: Final = 1536
 """As `WINDOW_PX`, at the official network's working size."""
 SMALLEST_WINDOW_PX: Final = 256
 _CAP_PERCENTILE: Final = 99.5
+_GREY_CHROMA: Final = 0.5
+"""OpenCV's CIELAB gives greys up to a quarter of it."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +161,7 @@ def cap_chroma(lab: NDArray[np.float32], rough_lab: NDArray[np.float32]) -> None
     What single pixels of rough have above that is noise.
     """
     cap = np.percentile(np.hypot(rough_lab[..., 1], rough_lab[..., 2]), _CAP_PERCENTILE)
+    cap = cap if cap > _GREY_CHROMA else 0.0
     strength = np.hypot(lab[..., 1], lab[..., 2])
     lab[..., 1:] *= np.minimum(1, cap / np.maximum(strength, 1e-6))[..., None]
 

@@ -153,6 +153,33 @@ def test_a_changed_parameter_does_only_the_work_that_it_touches(house):
     assert house.worked == [(1, Stage.INKNHUE)]
 
 
+def test_another_blend_finds_the_aligned_picture_and_does_only_the_blend(house):
+    found = []
+
+    def work(run: StageRun) -> None:
+        if run.stage is not Stage.INKNHUE:
+            return house.work(run)
+        found.append(Artifact.ALIGNED in run.outputs)
+        if found[-1]:
+            np.testing.assert_array_equal(run.read_output(Artifact.ALIGNED), COLOUR)
+        else:
+            run.weights, run.warning = "the first aligner", "in small windows"
+            run.write_picture(Artifact.ALIGNED, COLOUR)
+        return run.write_picture(Artifact.FINAL, COLOUR)
+
+    for params in (JobParams(), JobParams(blend=0.3), JobParams(format="webp"), JobParams(keep_lightness=False)):
+        job_id = house.submit(params=params)
+        house.run_all(work)
+        assert house.page(job_id).weights[Stage.INKNHUE] == "the first aligner"
+        assert house.page(job_id).timings[Stage.INKNHUE]["warning"] == "in small windows"
+        entry = house.page(job_id).artifacts[Artifact.ALIGNED]
+        assert sha256_hex(house.store.get(entry["key"])) == entry["sha256"]
+    house.weights = "others"
+    house.submit(params=JobParams(blend=0.9))
+    house.run_all(work)
+    assert found == [False, True, True, False, False]
+
+
 def test_kept_results_of_another_code_version_are_not_used(house, monkeypatch):
     house.submit()
     house.run_all()

@@ -33,10 +33,26 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(folder, capsys):
     for rough, more, message in (
         ("square.png", (), "not of the page's shape"),
         ("rough.png", ("--blend", "2"), "between 0 and 1"),
-        ("rough.png", ("--weights", str(folder)), "official weights are not read yet"),
+        ("rough.png", ("--weights", str(folder)), "kl-f8.ckpt: not found"),
+        ("rough.png", ("--rough", "a.png", "b.png"), "--rough: give one file for each page; 2 for 1 pages"),
         ("none.png", (), "No such file"),
     ):
         assert command(folder, rough, *more) == 2
         error = capsys.readouterr().err
         assert message in error
         assert error.count("\n") == 1
+    assert not (folder / "out").exists()
+
+
+def test_several_pages_are_read_before_any_is_painted(folder, capsys):
+    Image.new("L", (60, 45), 150).save(folder / "p02.png")
+    pages, roughs = ([str(folder / name) for name in names] for names in (("p01.png", "p02.png"), ("rough.png",) * 2))
+    assert main([*pages, "--rough", *roughs, "--out", str(folder / "out")]) == 0
+    with Image.open(folder / "out" / "p02" / "final.png") as final:
+        assert final.size == (60, 45)
+    bad = [roughs[0], str(folder / "square.png")]
+    assert main([*pages, "--rough", *bad, "--out", str(folder / "none")]) == 2
+    assert "square.png: 90×90" in capsys.readouterr().err
+    assert main([pages[0], pages[0], "--rough", *roughs, "--out", str(folder / "none")]) == 2
+    assert "same name" in capsys.readouterr().err
+    assert not (folder / "none").exists()

@@ -2,6 +2,7 @@
 
 import hashlib
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +16,8 @@ from workers.inknhue.weights import CONDITIONAL, FIRST_STAGE, SHADER, fill_netwo
 
 MAX_BYTES: Final = 4 << 30
 _FIRST_STAGE_PARTS: Final = ("encoder.", "quant_conv.", "post_quant_conv.")
+_PICKLE_STARTS: Final = (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))
+"""Of a checkpoint: a zip around a pickle, or, of old versions, the bare pickle."""
 _SHADER_PREFIX: Final = "generator."
 """Of every key, in files that were written from the whole of what the shader's family trains."""
 _UNUSED_PARTS: Final = ("decoder.", "loss.")
@@ -89,9 +92,13 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     if path.stat().st_size > MAX_BYTES:
         raise ModelMissingError(f"{path}: {path.stat().st_size} bytes are over the limit of {MAX_BYTES}")
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles in another protocol, which PyTorch writes none of
+            loaded = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "Unsupported" in str(error) or "GLOBAL" in str(error):
+        with path.open("rb") as file:
+            is_pickle = file.read(2) in _PICKLE_STARTS
+        if is_pickle and ("Unsupported" in str(error) or "GLOBAL" in str(error)):
             raise ModelMissingError(f"{path}: holds code or objects besides tensors; Nurie loads none") from error
         raise ModelMissingError(f"{path}: damaged, cut off, or no PyTorch checkpoint") from error
     except Exception as error:  # PyTorch raises whatever a damaged file makes it stumble over
