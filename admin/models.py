@@ -21,7 +21,6 @@ class ModelSet:
     repository: str | None  # on the hub; None: only people put them there
     instead_of_none: str
     instead_of_some: str
-    when_whole: str = "these"
 
     def paths(self, models: Path) -> list[Path]:
         return [models / self.name / file for file in self.files]
@@ -42,9 +41,9 @@ INKNHUE: Final = ModelSet(
         "pretrained_nets/shader.ckpt",
     ),
     repository="rossiyareich/inknhue",
-    instead_of_none="edge-aware filtering",
-    instead_of_some="edge-aware filtering",
-    when_whole="nothing yet: the stage inknhue does not read them, and filters along edges",
+    instead_of_none="the embedded weights",
+    instead_of_some="the first two where both are there, with the page's own grey for shading; with one of them the "
+    "stage inknhue fails; the embedded weights where there are neither",
 )
 MODEL_SETS: Final = {chosen.name: chosen for chosen in (STYLE2PAINTS, INKNHUE)}
 FETCHABLE: Final = tuple(name for name, chosen in MODEL_SETS.items() if chosen.repository)
@@ -100,6 +99,6 @@ def _describe_set(chosen: ModelSet, models: Path) -> Iterator[str]:
     for path in paths:
         yield f"  {path}  {decimal(path.stat().st_size) if path in there else 'missing'}"
     if len(there) == len(paths):
-        yield f"  used: {chosen.when_whole}"
+        yield "  used: these"
     else:
         yield f"  used instead: {chosen.instead_of_some if there else chosen.instead_of_none}"

@@ -80,10 +80,7 @@ def measure_pipeline(pages: Mapping[str, Path], names: Sequence[str], out: Path)
         truth, rough = read(pages[name]), read(out / name / "rough.png")
         final, aligned = (read(out / name / f"{artifact}.png") for artifact in ("final", "aligned"))
         base = chroma_error(keep_lightness(rough, read(grey)), truth)
-        score = subprocess.run(
-            [ROOT / ".venvs" / "metrics" / "bin" / "python", "-m", "bench.inknhue.grey_ssim", out / name / "final.png", grey],
-            cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
+        alike = float(_run("metrics", out / name / "final.png", grey, module="bench.inknhue.grey_ssim"))
         figures += [
             Figure(
                 f"{name}: from the reference: chroma error of aligned", chroma_error(aligned, truth) / base, "rough"
@@ -91,7 +88,7 @@ def measure_pipeline(pages: Mapping[str, Path], names: Sequence[str], out: Path)
             Figure(
                 f"{name}: from the reference: chroma error of final", chroma_error(final, truth) / base, "rough", 1.0
             ),
-            Figure(f"{name}: SSIM of final's grey and the page's", float(score.stdout), "", SSIM_BAR, True),
+            Figure(f"{name}: SSIM of final's grey and the page's", alike, "", SSIM_BAR, True),
         ]
     return figures
 
@@ -101,9 +98,10 @@ def keep_lightness(rough: NDArray[np.uint8], page: NDArray[np.uint8]) -> NDArray
     return lab_to_rgb_keep_lightness(np.dstack([page_lightness(page), rgb_to_lab(rough)[..., 1:]]))
 
 
-def _run(stage: str, *arguments: str | Path) -> None:
-    python = ROOT / ".venvs" / stage / "bin" / "python"
-    subprocess.run([python, "-m", f"workers.{stage}", *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+def _run(stage: str, *arguments: str | Path, module: str | None = None) -> str:
+    """Run a room's command, or another module, in the room's environment; what it printed."""
+    command = [ROOT / ".venvs" / stage / "bin" / "python", "-m", module or f"workers.{stage}", *arguments]
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def _shrink(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
