@@ -16,6 +16,8 @@ def autocast(device: torch.device | None = None) -> AbstractContextManager[objec
     bf16 on processors and GPUs that have it, fp16 on older GPUs. `device` is the processor unless given.
     """
     if device is not None and device.type == "cuda":
-        return torch.autocast("cuda", torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16)
+        return torch.autocast(
+            "cuda", torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+        )
     native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     return torch.autocast("cpu", torch.bfloat16, enabled=native)

@@ -96,6 +96,8 @@ class StageRun:
     warning: str | None = None
     metrics: dict[str, Any] | None = None
     skipped: bool = False
+    is_kept: bool = True
+    """False where other circumstances would give a better result: it is not linked into other jobs."""
 
     @property
     def params(self) -> JobParams:
@@ -126,7 +128,8 @@ class StageRun:
     def read_output(self, artifact: Artifact) -> NDArray[np.uint8]:
         """(H, W, 3) uint8 RGB of a picture among the run's outputs: a part that an earlier run made."""
         self.check_still_ours()
-        return decode_image(self.resources.store.get(self.outputs[artifact]["key"]), f"{self.page_label}: {artifact}")
+        data = self.resources.store.get(self.outputs[artifact]["key"])
+        return decode_image(data, f"{self.page_label}: {artifact}", self.resources.settings.image_limits)
 
     def write(self, artifact: Artifact, data: bytes, picture_format: str = "png") -> None:
         self.check_still_ours()
@@ -200,7 +203,7 @@ def execute_stage(
     if not resources.work.commit_page(ref, stage, outcome):
         log.info("stale result: nothing committed", seconds=round(seconds, 2))
         return False
-    if not cached and not run.skipped:
+    if not cached and not run.skipped and run.is_kept:
         _keep_for_reuse(run, stage_key(run), run.outputs)
         if run.stage in REUSED_PARTS:
             part = REUSED_PARTS[run.stage].artifact

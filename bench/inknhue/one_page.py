@@ -27,7 +27,13 @@ def open_random_official() -> Aligner:
     network, shader = (module.eval().to(device) for module in (Autoencoder(AutoencoderConfig()), ShadingGenerator()))
     shade = partial(shade_page, shader)
     return Aligner(
-        network, "random", colours=RGB, short_px=OFFICIAL_SHORT_PX, window_px=OFFICIAL_WINDOW_PX, shade=shade
+        network,
+        "random",
+        colours=RGB,
+        correction=1.0,
+        short_px=OFFICIAL_SHORT_PX,
+        window_px=OFFICIAL_WINDOW_PX,
+        shade=shade,
     )
 
 

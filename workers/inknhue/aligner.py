@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Final
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,7 +31,9 @@ OFFICIAL_FOLDER: Final = "inknhue"
 OFFICIAL_WINDOW_PX: Final = 1536
 """As `WINDOW_PX`, at the official network's working size."""
 SMALLEST_WINDOW_PX: Final = 256
-_CAP_PERCENTILE: Final = 99.5
+EMBEDDED_CORRECTION: Final = 0.7
+"""Our network cannot know how much too strong a rough picture is: going all the way, it errs as far on the other side.
+This served held-out pages best."""
 _GREY_CHROMA: Final = 0.5
 """OpenCV's CIELAB gives greys up to a quarter of it."""
 
@@ -63,6 +66,7 @@ class Aligner:
         label: str,
         *,
         colours: NetworkColours = LAB,
+        correction: float = EMBEDDED_CORRECTION,
         short_px: int = EMBEDDED_SHORT_PX,
         window_px: int = WINDOW_PX,
         shade: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
@@ -72,6 +76,7 @@ class Aligner:
             network: in eval mode, on its device.
             label: of its weights.
             colours: in which it sees pages.
+            correction: the share of the way from rough's chroma to the network's that is gone.
             short_px: the short side of a page at working size, at most.
             window_px: the long side of a window, at most.
             shade: gives the shaded page (H, W) uint8 of a page (H, W) uint8; without, it is the page itself.
@@ -79,6 +84,7 @@ class Aligner:
         self.label = label
         self._network = network
         self._colours = colours
+        self._correction = np.float32(correction)
         self._short_px = short_px
         self._window_px = window_px
         self._shade = shade
@@ -100,7 +106,9 @@ class Aligner:
         shaded = resize(self._shade(luma) if self._shade else grey, size)
         rough = resize(rough_rgb, size)
         lab, window_px = self._run(rough, shaded)
-        cap_chroma(lab, rgb_to_lab(rough))
+        rough_lab = rgb_to_lab(rough)
+        lab[..., 1:] = rough_lab[..., 1:] + self._correction * (lab[..., 1:] - rough_lab[..., 1:])
+        cap_chroma(lab, rough_lab)
         warning = None if window_px == self._window_px else f"out of memory: worked in windows of {window_px} px"
         return AlignedPicture(lab, resize(grey, size), warning)
 
@@ -115,10 +123,10 @@ class Aligner:
             except Exception as error:
                 if not _is_out_of_memory(error):
                     raise
-                if window_px // 2 < SMALLEST_WINDOW_PX:
+                if window_px <= SMALLEST_WINDOW_PX:
                     raise OutOfMemoryError(f"the stage ran out of memory with windows of {window_px} px") from error
             # Outside of the except block, whose traceback holds on to the tensors.
-            window_px //= 2
+            window_px = max(window_px // 2, SMALLEST_WINDOW_PX)
             _release_memory()
 
     def _work_window(self, rough: NDArray[np.uint8], shaded: NDArray[np.uint8], window: Window) -> NDArray[np.float32]:
@@ -138,14 +146,18 @@ class Aligner:
             tensors.append(tensor.contiguous(memory_format=torch.channels_last))
         with torch.inference_mode(), autocast(device):
             aligned = self._network(*tensors)
+        if not torch.isfinite(aligned).all():  # fp16 ends at 65,504
+            with torch.inference_mode():
+                aligned = self._network(*tensors)
         return self._colours.decode(aligned[0, :, :height, :width].float().cpu().numpy())
 
 
 def _is_out_of_memory(error: Exception) -> bool:
     import torch
 
-    # The processor's allocator has no error of its own.
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
+    # Neither the processor's allocator nor CUDA's libraries have an error of their own.
+    said = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in said)
 
 
 def _release_memory() -> None:
@@ -158,9 +170,10 @@ def _release_memory() -> None:
 def cap_chroma(lab: NDArray[np.float32], rough_lab: NDArray[np.float32]) -> None:
     """Shorten, in place, chroma of lab (h, w, 3) stronger than rough's strongest; hue stays.
 
-    What single pixels of rough have above that is noise.
+    The strongest of 3×3 pixels' mean: what a single one has above that is noise.
     """
-    cap = np.percentile(np.hypot(rough_lab[..., 1], rough_lab[..., 2]), _CAP_PERCENTILE)
+    around = cv2.blur(np.ascontiguousarray(rough_lab[..., 1:]), (3, 3))
+    cap = float(np.hypot(around[..., 0], around[..., 1]).max())
     cap = cap if cap > _GREY_CHROMA else 0.0
     strength = np.hypot(lab[..., 1], lab[..., 2])
     lab[..., 1:] *= np.minimum(1, cap / np.maximum(strength, 1e-6))[..., None]
@@ -191,7 +204,15 @@ def open_official(folder: Path) -> Aligner:
     network, shader = load_autoencoder(folder).to(device), load_shader(folder)
     shade = partial(shade_page, shader.to(device)) if shader else None
     label = label_official(digest_official(folder))
-    return Aligner(network, label, colours=RGB, short_px=OFFICIAL_SHORT_PX, window_px=OFFICIAL_WINDOW_PX, shade=shade)
+    return Aligner(
+        network,
+        label,
+        colours=RGB,
+        correction=1.0,
+        short_px=OFFICIAL_SHORT_PX,
+        window_px=OFFICIAL_WINDOW_PX,
+        shade=shade,
+    )
 
 
 def open_embedded() -> Aligner:

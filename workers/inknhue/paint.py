@@ -93,7 +93,9 @@ def blend_page(
     check_shape("aligned", aligned_rgb, page_rgb)
     height, width = page_rgb.shape[:2]
     aligned_rgb, rough_rgb = (_fit(picture, height, width) for picture in (aligned_rgb, rough_rgb))
-    lightness = page_lightness(page_rgb)
+    lightness = np.empty((height, width), dtype=np.float32)
+    for rows, _ in _bands(height, width):
+        lightness[rows] = page_lightness(page_rgb[rows])
     paper_l = paper_lightness(lightness)
     margins = find_margins(lightness, paper_l)
     final_rgb = np.empty_like(page_rgb)

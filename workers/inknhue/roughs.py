@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.inknhue.colour import grey_to_lab
+
 FLAT_SHARE: Final = 0.6
 """Of the roughs: one colour for each region, some wrong, some missing."""
 BLEED_SHARE: Final = 0.7
@@ -50,9 +52,9 @@ def simulate_rough(
     if rng.random() < COARSE_SHARE:
         chroma = _coarsen(chroma, int(rng.choice([2, 4])))
     chroma *= draw_saturation(rng)
-    lightness = grey.astype(np.float32) / 255
-    lightness = cv2.cvtColor(np.repeat(lightness[..., None], 3, axis=2), cv2.COLOR_RGB2LAB)[..., :1]
-    return np.concatenate([lightness, chroma], axis=2).astype(np.float32)
+    rough = grey_to_lab(grey)
+    rough[..., 1:] = chroma
+    return rough
 
 
 def draw_saturation(rng: np.random.Generator) -> np.float32:

@@ -28,6 +28,7 @@ def fit_colours(run: StageRun) -> None:
         aligner = open_aligner(run.resources.settings.models)
         aligned = align_page(page_rgb, rough_rgb, aligner, keep_lightness=keep_lightness)
         aligned_rgb, run.warning, run.weights = aligned.rgb, aligned.warning, aligner.label
+        run.is_kept = aligned.warning is None  # memory was short: another worker, or a later hour, does better
         run.write_picture(Artifact.ALIGNED, aligned_rgb)
     final_rgb = blend_page(page_rgb, aligned_rgb, rough_rgb, blend=run.params.blend, keep_lightness=keep_lightness)
     run.write_picture(Artifact.FINAL, final_rgb)

@@ -147,7 +147,8 @@ class Trainer:
         self.step += 1
         # Young averages would remember the start.
         decay = min(settings.ema, (self.step + 1) / (self.step + 10))
-        torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1 - decay)
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.averaged.parameters()), list(self.network.parameters()), 1 - decay)
         return float(loss.detach())
 
     def _teach_adversary(self, shaded: Tensor, aligned: Tensor, truth: Tensor) -> None:
@@ -234,10 +235,10 @@ def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out
         print(f"going on from step {trainer.step}")
 
     def report(line: dict[str, float]) -> None:
-        write_log(out, line | judge(trainer, held_out))
         partial_path = checkpoint.with_suffix(".part")
         torch.save(trainer.state(), partial_path)
         partial_path.replace(checkpoint)
+        write_log(out, line | judge(trainer, held_out))
 
     if trainer.step < settings.steps:
         before_s = max((line["seconds"] for line in read_log(out)), default=0.0)

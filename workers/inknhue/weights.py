@@ -73,11 +73,16 @@ def fill_network(network: "nn.Module", tensors: Mapping[str, Any], where: str) -
     wanted = network.state_dict()
     for name in [*wanted, *(name for name in tensors if name not in wanted)]:
         if name not in wanted:
-            raise ModelMissingError(f"{where}: unknown key {name}")
+            raise ModelMissingError(f"{where}: unknown key {str(name)[:200]}")
         if name not in tensors:
             raise ModelMissingError(f"{where}: key {name} is missing")
         if not isinstance(tensors[name], torch.Tensor):
             raise ModelMissingError(f"{where}: {name} is no tensor")
+        if (
+            tensors[name].layout != torch.strided
+            or not tensors[name].is_floating_point() == wanted[name].is_floating_point()
+        ):
+            raise ModelMissingError(f"{where}: {name} holds {tensors[name].dtype} ({tensors[name].layout})")
         if tensors[name].shape != wanted[name].shape:
             found, right = (tuple(shape) for shape in (tensors[name].shape, wanted[name].shape))
             raise ModelMissingError(f"{where}: {name} is {found}, not {right}: another network's")

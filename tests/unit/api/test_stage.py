@@ -180,6 +180,18 @@ def test_another_blend_finds_the_aligned_picture_and_does_only_the_blend(house):
     assert found == [False, True, True, False, False]
 
 
+def test_a_result_that_is_not_kept_is_made_again(house):
+    def work(run: StageRun) -> None:
+        house.work(run)
+        run.is_kept = run.stage is not Stage.INKNHUE
+
+    for params in (JobParams(), JobParams(), JobParams(blend=0.3)):
+        house.submit(params=params)
+        house.run_all(work)
+    assert house.worked.count((1, Stage.S2P)) == 1
+    assert house.worked.count((1, Stage.INKNHUE)) == 3
+
+
 def test_kept_results_of_another_code_version_are_not_used(house, monkeypatch):
     house.submit()
     house.run_all()

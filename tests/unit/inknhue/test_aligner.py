@@ -94,6 +94,34 @@ def test_no_colour_is_stronger_than_roughs():
     np.testing.assert_allclose(lab, np.tile(np.float32([50, 3, 4]), (10, 10, 1)), atol=1e-4)
 
 
+def test_a_small_spot_of_colour_keeps_it_and_a_single_pixel_does_not():
+    rough = np.tile(np.float32([50, 0, 0]), (300, 300, 1))
+    rough[100:118, 100:118, 1] = 60  # 0.4% of the page
+    rough[200, 200, 2] = 90
+    lab = rough.copy()
+    cap_chroma(lab, rough)
+    np.testing.assert_array_equal(lab[100:118, 100:118], rough[100:118, 100:118])
+    np.testing.assert_allclose(lab[200, 200, 2], 60, atol=0.1)
+
+
+def test_what_half_precision_cannot_hold_is_computed_in_whole():
+    class Overflowing(Greedy):
+        def forward(self, rough, shaded):
+            made = super().forward(rough, shaded)
+            return made * float("inf") if torch.is_autocast_enabled("cpu") else made
+
+    grey, rough = draw_page()
+    assert np.isfinite(Aligner(Overflowing(300, ValueError()), "").align(grey, grey, rough).lab).all()
+
+
+def test_a_wide_strip_and_one_of_a_pixels_width_pass(embedded):
+    for height, width in ((40, 1500), (1, 500), (500, 1)):
+        grey = np.full((height, width), 130, dtype=np.uint8)
+        rough = np.full((height, width, 3), (170, 110, 110), dtype=np.uint8)
+        page = np.repeat(grey[..., None], 3, axis=2)
+        assert align_page(page, rough, embedded).rgb.shape == page.shape
+
+
 def test_windows_of_a_strip_join_without_a_seam(embedded):
     grey, rough = draw_page(480, 64)
     whole = embedded.align(grey, grey, rough).lab
@@ -123,6 +151,7 @@ class Greedy(torch.nn.Module):
         torch.OutOfMemoryError("CUDA out of memory"),
         MemoryError(),
         RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
     ],
 )
 def test_out_of_memory_takes_the_next_smaller_window_and_says_so(error):

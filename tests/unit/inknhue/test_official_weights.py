@@ -57,6 +57,18 @@ def test_the_first_wrong_key_is_named(folder):
         (FIRST_STAGE, lambda c: c["state_dict"].pop("encoder.conv_in.bias"), "encoder: key conv_in.bias is missing"),
         (FIRST_STAGE, lambda c: c["state_dict"].update(more=torch.zeros(1)), "unknown key more"),
         (FIRST_STAGE, lambda c: c.pop("state_dict"), "key state_dict is missing"),
+        (FIRST_STAGE, lambda c: c["state_dict"].update({3: torch.zeros(1)}), "unknown key 3"),
+        (CONDITIONAL, lambda c: c["cond_encoder_state_dict"].update({3: torch.zeros(1)}), "unknown key 3"),
+        (
+            CONDITIONAL,
+            lambda c: c["cond_encoder_state_dict"].update({"conv_in.bias": torch.zeros(8).to_sparse()}),
+            "conv_in.bias holds torch.float32",
+        ),
+        (
+            CONDITIONAL,
+            lambda c: c["cond_encoder_state_dict"].update({"conv_in.bias": torch.zeros(8, dtype=torch.int64)}),
+            "conv_in.bias holds torch.int64",
+        ),
         (CONDITIONAL, lambda c: c.pop("cond_decoder_state_dict"), "key cond_decoder_state_dict is missing"),
         (CONDITIONAL, lambda c: c["cond_encoder_state_dict"].update(more=torch.zeros(1)), "unknown key more"),
         (CONDITIONAL, lambda c: c["cond_encoder_state_dict"].update({"conv_in.bias": 3}), "conv_in.bias is no tensor"),
@@ -92,6 +104,16 @@ def test_a_missing_or_foreign_file_is_named(folder):
     (folder / FIRST_STAGE).unlink()
     with pytest.raises(ModelMissingError, match=r"kl-f8\.ckpt: not found"):
         load_autoencoder(folder, SMALL)
+
+
+def test_what_a_file_unpacks_to_counts(folder, monkeypatch):
+    packed = folder / "packed.ckpt"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("archive/data/0", bytes(1_000_000))
+    assert packed.stat().st_size < 2000
+    monkeypatch.setattr("workers.inknhue.official.weights.MAX_BYTES", 10_000)
+    with pytest.raises(ModelMissingError, match="1000000 bytes are over the limit"):
+        read_checkpoint(packed)
 
 
 class Harmless:

@@ -50,6 +50,7 @@ def test_a_page_is_aligned_and_blended_and_the_weights_are_named(tmp_path):
     assert run.weights == name_weights(run)
     assert run.weights.startswith("embedded (")
     assert run.warning is None
+    assert run.is_kept
 
 
 def test_another_blend_does_not_align_again(tmp_path, monkeypatch):
@@ -67,6 +68,7 @@ def test_a_warning_of_the_aligner_is_the_pages(tmp_path, monkeypatch):
     monkeypatch.setattr(tasks, "align_page", lambda *_, **__: aligned)
     fit_colours(run)
     assert run.warning == "in small windows"
+    assert not run.is_kept
 
 
 def test_lightness_is_the_networks_where_the_job_says_so(tmp_path):

@@ -147,6 +147,15 @@ def test_a_training_that_was_stopped_goes_on_from_its_checkpoint(painted, tmp_pa
     assert (tmp_path / "embedded.safetensors").exists()
 
 
+def test_the_averaged_weights_follow_and_carry_no_gradients(painted, grey, short):
+    trainer = training.Trainer(short)
+    before = [weight.clone() for weight in trainer.averaged.parameters()]
+    view = assemble_view(grey, painted, painted)
+    trainer.train(cut_crops([view] * 2, 64, np.random.default_rng(0)))
+    assert not any(weight.requires_grad for weight in trainer.averaged.parameters())
+    assert any(not torch.equal(old, new) for old, new in zip(before, trainer.averaged.parameters(), strict=True))
+
+
 def test_painters_roughs_want_the_s2p_environment_and_say_so(painted, tmp_path, short, monkeypatch):
     monkeypatch.setattr(training, "S2P_PYTHON", tmp_path / "none")
     with pytest.raises(ModelMissingError, match="run make setup"):

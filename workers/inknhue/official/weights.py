@@ -1,8 +1,10 @@
 """The official checkpoints, installed by the user: read as tensors and nothing else."""
 
+import contextlib
 import hashlib
 import pickle
 import warnings
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +22,7 @@ _PICKLE_STARTS: Final = (b"PK", *(bytes([0x80, protocol]) for protocol in range(
 """Of a checkpoint: a zip around a pickle, or, of old versions, the bare pickle."""
 _SHADER_PREFIX: Final = "generator."
 """Of every key, in files that were written from the whole of what the shader's family trains."""
-_UNUSED_PARTS: Final = ("decoder.", "loss.")
+_UNUSED_PARTS: Final = ("decoder.", "loss.", "model_ema.")
 """Of the first stage's file: what the conditional decoder takes the place of, and what only training needed."""
 
 
@@ -39,7 +41,7 @@ def load_autoencoder(folder: Path, config: AutoencoderConfig | None = None) -> A
         network = Autoencoder(config or AutoencoderConfig())
     network = network.to_empty(device="cpu")
     first = _take(folder / FIRST_STAGE, "state_dict")
-    known = {name: tensor for name, tensor in first.items() if not name.startswith(_UNUSED_PARTS)}
+    known = {str(name): tensor for name, tensor in first.items() if not str(name).startswith(_UNUSED_PARTS)}
     for name in known:
         if not name.startswith(_FIRST_STAGE_PARTS):
             raise ModelMissingError(f"{folder / FIRST_STAGE}: unknown key {name}")
@@ -89,8 +91,9 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     """
     if not path.is_file():
         raise ModelMissingError(f"{path}: not found")
-    if path.stat().st_size > MAX_BYTES:
-        raise ModelMissingError(f"{path}: {path.stat().st_size} bytes are over the limit of {MAX_BYTES}")
+    size = _unpacked_bytes(path)
+    if size > MAX_BYTES:
+        raise ModelMissingError(f"{path}: {size} bytes are over the limit of {MAX_BYTES}")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of pickles in another protocol, which PyTorch writes none of
@@ -107,6 +110,16 @@ def read_checkpoint(path: Path) -> Mapping[str, Any]:
     if not isinstance(loaded, dict):
         raise ModelMissingError(f"{path}: holds a {type(loaded).__name__}, not a dict of tensors")
     return loaded
+
+
+def _unpacked_bytes(path: Path) -> int:
+    """Of a zip what is packed in it: PyTorch packs nothing, others might."""
+    size = path.stat().st_size
+    if zipfile.is_zipfile(path):
+        # A damaged one PyTorch will name.
+        with contextlib.suppress(zipfile.BadZipFile), zipfile.ZipFile(path) as file:
+            size = max(size, sum(entry.file_size for entry in file.infolist()))
+    return size
 
 
 def _take(path: Path, key: str) -> Mapping[str, Any]:
