@@ -16,12 +16,13 @@ from common.screentone import smooth_screentone
 from samples.scanning import lift_lightness
 from workers.inknhue.aligner import Aligner
 from workers.inknhue.paint import align_page
-from workers.inknhue.roughs import simulate_rough
+from workers.inknhue.roughs import SATURATION, simulate_rough
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = "e03p03"
 WIDTH_PX = 768
 SEEDS = range(8)
+MEAN_SATURATION = float(np.sqrt(np.prod(SATURATION)))
 CHROMA_BAR, PSNR_BAR_DB, SSIM_BAR = 0.8, 1.0, 0.99
 
 
@@ -30,9 +31,9 @@ def measure_roughs(pages: Mapping[str, NDArray[np.uint8]], aligner: Aligner, out
 
     Both with the page's lightness. `out` gets rough, aligned and truth side by side.
     """
-    figures, ratios, gains = [], [], []
+    figures, ratios, gains, paler_ratios = [], [], [], []
     for name, page in pages.items():
-        errors, gain_db = np.zeros(2), []
+        errors, gain_db = np.zeros(3), []
         truth = _shrink(page)
         grey = lift_lightness(truth)
         for seed in SEEDS:
@@ -40,17 +41,20 @@ def measure_roughs(pages: Mapping[str, NDArray[np.uint8]], aligner: Aligner, out
             rough = lab_to_rgb(simulate_rough(rgb_to_lab(truth), smooth_screentone(grey), rng))
             aligned = align_page(np.repeat(grey[..., None], 3, axis=2), rough, aligner).rgb
             kept = keep_lightness(rough, truth)
-            errors += chroma_error(aligned, truth), chroma_error(rough, truth)
+            paler = rgb_to_lab(rough) * np.float32([1, *(1 / MEAN_SATURATION,) * 2])
+            errors += [chroma_error(picture, truth) for picture in (aligned, rough, lab_to_rgb(paler))]
             gain_db.append(psnr_db(aligned, truth) - psnr_db(kept, truth))
             if out:
                 (out / f"{name}-{seed}.png").write_bytes(encode_image(np.hstack([rough, aligned, truth])))
         ratios.append(errors[0] / errors[1])
+        paler_ratios.append(errors[2] / errors[1])
         gains.append(float(np.mean(gain_db)))
         figures.append(Figure(f"{name}: chroma error of aligned, simulated roughs", ratios[-1], "rough"))
         figures.append(Figure(f"{name}: PSNR of aligned above rough's with the page's lightness", gains[-1], "dB"))
     what = ", ".join(pages)
     return [
         *figures,
+        Figure(f"{what}: chroma error of rough made paler by its mean excess", float(np.mean(paler_ratios)), "rough"),
         Figure(f"{what}: chroma error", float(np.mean(ratios)), "rough", CHROMA_BAR),
         Figure(f"{what}: PSNR above rough's", float(np.mean(gains)), "dB", PSNR_BAR_DB, True),
     ]
@@ -59,8 +63,9 @@ def measure_roughs(pages: Mapping[str, NDArray[np.uint8]], aligner: Aligner, out
 def measure_chapter(folder: Path, aligner: Aligner) -> list[Figure]:
     """As `measure_roughs`, of the sample chapter as a whole."""
     pages = {path.stem: read(path) for path in sorted(folder.iterdir())}
-    chroma, psnr = measure_roughs(pages, aligner, None)[-2:]
+    paler, chroma, psnr = measure_roughs(pages, aligner, None)[-3:]
     return [
+        Figure("sample chapter: chroma error of rough made paler by its mean excess", paler.value, "rough"),
         Figure("sample chapter: chroma error of aligned, simulated roughs", chroma.value, "rough", CHROMA_BAR),
         Figure("sample chapter: PSNR above rough's with the page's lightness", psnr.value, "dB", PSNR_BAR_DB, True),
     ]

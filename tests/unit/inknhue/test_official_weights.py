@@ -149,9 +149,9 @@ def test_a_file_over_the_limit_is_refused_unread(folder, monkeypatch):
 def test_the_shader_loads_with_and_without_its_prefix(tmp_path, prefix):
     assert load_shader(tmp_path) is None
     with torch.device("meta"):
-        shapes = {key: tensor.shape for key, tensor in ShadingGenerator().state_dict().items()}
+        wanted = ShadingGenerator().state_dict()
     # One tensor each, seen in the shape that is wanted: a file of a few kB instead of 129 MB.
-    tensors = {prefix + key: torch.zeros(()).expand(shape) for key, shape in shapes.items()}
+    tensors = {prefix + key: torch.zeros((), dtype=each.dtype).expand(each.shape) for key, each in wanted.items()}
     (tmp_path / SHADER).parent.mkdir()
     torch.save(tensors, tmp_path / SHADER)
     assert sum(tensor.numel() for tensor in load_shader(tmp_path).state_dict().values()) > 32e6
