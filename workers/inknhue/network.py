@@ -4,11 +4,12 @@ Source: inkn'hue (arXiv 2311.01804), "Enhancing Manga Colorization from Multiple
 VAE"; its parts are those of the latent-diffusion autoencoder (Rombach et al. 2022, arXiv 2112.10752, appendix G).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -26,6 +27,8 @@ class AutoencoderConfig:
         z_channels: of what `encoder` gives and `cond_decoder` takes.
         embed_channels: of z itself.
         groups: of every group norm.
+        attention_side: places along the sides of the blocks within which places see each other; None: all places, whose
+            time grows with the square of the page.
     """
 
     channels: int = 128
@@ -34,6 +37,7 @@ class AutoencoderConfig:
     z_channels: int = 4
     embed_channels: int = 4
     groups: int = 32
+    attention_side: int | None = None
 
     @property
     def stride(self) -> int:
@@ -96,26 +100,41 @@ class ResidualBlock(nn.Module):
 
 
 class AttentionBlock(nn.Module):
-    """Every place looks at every other, with one head."""
+    """Every place looks at every other, or at those of its block of `side` by `side` places, with one head."""
 
-    def __init__(self, channels: int, groups: int) -> None:
+    def __init__(self, channels: int, groups: int, side: int | None) -> None:
         super().__init__()
+        self.side = side
         self.norm = _norm(channels, groups)
         self.q, self.k, self.v, self.proj_out = (nn.Conv2d(channels, channels, 1) for _ in range(4))
 
     def forward(self, x: Tensor) -> Tensor:
         normed = self.norm(x)
-        # (N, one head, places, channels); its scale is channels ** -0.5
-        q, k, v = (conv(normed).flatten(2).mT.unsqueeze(1).contiguous() for conv in (self.q, self.k, self.v))
-        seen = F.scaled_dot_product_attention(q, k, v)
-        return x + self.proj_out(seen.squeeze(1).mT.reshape(x.shape))
+        queries, keys, values = self.q(normed), self.k(normed), self.v(normed)
+        seen = torch.empty_like(values)
+        for rows in _cut(x.shape[2], self.side):
+            for columns in _cut(x.shape[3], self.side):
+                blocks = (each[:, :, rows, columns] for each in (queries, keys, values))
+                # (N, one head, places, channels); its scale is channels ** -0.5
+                q, k, v = (block.flatten(2).mT.unsqueeze(1).contiguous() for block in blocks)
+                made = F.scaled_dot_product_attention(q, k, v)
+                seen[:, :, rows, columns] = made.squeeze(1).mT.reshape(seen[:, :, rows, columns].shape)
+        return x + self.proj_out(seen)
+
+
+def _cut(length: int, side: int | None) -> Iterator[slice]:
+    """An axis in equal parts of at most `side`."""
+    count = 1 if side is None else -(-length // side)
+    for index in range(count):
+        yield slice(length * index // count, length * (index + 1) // count)
 
 
 class _Middle(nn.Module):
-    def __init__(self, channels: int, groups: int) -> None:
+    def __init__(self, channels: int, config: AutoencoderConfig) -> None:
         super().__init__()
+        groups = config.groups
         self.block_1 = ResidualBlock(channels, channels, groups)
-        self.attn_1 = AttentionBlock(channels, groups)
+        self.attn_1 = AttentionBlock(channels, groups, config.attention_side)
         self.block_2 = ResidualBlock(channels, channels, groups)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -187,7 +206,7 @@ class _Encoder(nn.Module):
         deepest = _widths(config)[-1]
         self.conv_in = nn.Conv2d(3, config.channels, 3, padding=1)
         self.down = _down_levels(config)
-        self.mid = _Middle(deepest, config.groups)
+        self.mid = _Middle(deepest, config)
         self.norm_out = _norm(deepest, config.groups)
         self.conv_out = nn.Conv2d(deepest, 2 * config.z_channels, 3, padding=1)
 
@@ -223,7 +242,7 @@ class _ConditionedDecoder(nn.Module):
         super().__init__()
         widths = _widths(config)
         self.conv_in = nn.Conv2d(config.z_channels, widths[-1], 3, padding=1)
-        self.mid = _Middle(widths[-1], config.groups)
+        self.mid = _Middle(widths[-1], config)
         levels = len(widths)
         self.up = nn.ModuleList(
             _UpLevel(widths[min(i + 1, levels - 1)], widths[i], config, is_last=i == 0) for i in range(levels)

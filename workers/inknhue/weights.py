@@ -21,6 +21,7 @@ EMBEDDED_SIZES: Final[dict[str, Any]] = {
     "z_channels": 16,
     "embed_channels": 16,
     "groups": 8,
+    "attention_side": 48,
 }
 """Of the embedded network's `AutoencoderConfig`."""
 FIRST_STAGE: Final = "pretrained_nets/kl-f8.ckpt"

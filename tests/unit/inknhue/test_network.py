@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from workers.inknhue.network import Autoencoder, AutoencoderConfig
+from workers.inknhue.network import AttentionBlock, Autoencoder, AutoencoderConfig
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "inknhue"
 
@@ -33,3 +33,16 @@ def test_numbers_are_the_originals(fill_from_keys):
     np.testing.assert_allclose(decoded, golden["decoded"], atol=1e-4)
     for index, condition in enumerate(conditions):
         np.testing.assert_allclose(condition, golden[f"cond{index}"].astype(np.float32), atol=5e-3)
+
+
+def test_attention_in_blocks_sees_its_block_and_no_other():
+    torch.manual_seed(0)
+    everywhere, in_blocks = AttentionBlock(8, 2, None), AttentionBlock(8, 2, 4)
+    in_blocks.load_state_dict(everywhere.state_dict())
+    x = torch.randn(1, 8, 4, 4)
+    torch.testing.assert_close(in_blocks(x), everywhere(x))
+    # As many places in each block; the norm, which sees all, is left out.
+    in_blocks.norm = everywhere.norm = torch.nn.Identity()
+    wide = torch.randn(2, 8, 7, 4)
+    torch.testing.assert_close(in_blocks(wide)[:, :, :3], everywhere(wide[:, :, :3]))
+    torch.testing.assert_close(in_blocks(wide)[:, :, 3:], everywhere(wide[:, :, 3:]))
