@@ -1,15 +1,26 @@
 """What trainings of embedded networks share: pictures made ahead, a folder that is gone on with, a log with curves."""
 
+import argparse
 import csv
 import json
 import multiprocessing
 import os
-from collections.abc import Callable, Iterator
+import signal
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeVar
 
-from common.errors import InputError
+import numpy as np
+from numpy.typing import NDArray
+
+from common.errors import InputError, NurieError
+from common.imaging import decode_image
+
+HELD_OUT: Final = ("e02p05", "e03p08")
+"""The lower third of these pages is never trained on, and judges the curves."""
 
 View = TypeVar("View")
 
@@ -48,6 +59,118 @@ class ViewPool(Generic[View]):
     def _ask(self, count: int) -> None:
         self._ahead += [self._executor.submit(_make, self._next + index) for index in range(count)]
         self._next += count
+
+
+class StepSettings(Protocol):
+    """What `take_steps` goes by; trainings describe theirs."""
+
+    @property
+    def steps(self) -> int: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def pool(self) -> int: ...
+    @property
+    def refresh_every(self) -> int: ...
+    @property
+    def refresh(self) -> int: ...
+    @property
+    def judge_every(self) -> int: ...
+
+
+def take_steps(
+    settings: StepSettings,
+    first: int,
+    make: Callable[[int], View],
+    train: Callable[[list[View], np.random.Generator], float],
+    *,
+    report: Callable[[dict[str, float]], None],
+    before_s: float,
+) -> None:
+    """Take the steps of a training that are left.
+
+    Args:
+        settings: of the training.
+        first: the step to begin with.
+        make: gives the view of a number, as `ViewPool` takes it.
+        train: takes one step on a batch of views, and gives its loss; the generator decides crops.
+        report: gets a line for the log every so many steps.
+        before_s: seconds that the steps before took.
+    """
+    started = time.monotonic() - before_s
+    pool = ViewPool(make, settings.pool, settings.refresh, first // settings.refresh_every * settings.refresh)
+    losses = []
+    try:
+        for step in range(first, settings.steps):
+            rng = np.random.default_rng((settings.seed, 1, step))
+            chosen = [pool.views[index] for index in rng.integers(len(pool.views), size=settings.batch)]
+            losses.append(train(chosen, rng))
+            if (step + 1) % settings.refresh_every == 0:
+                pool.refresh()
+            if (step + 1) % settings.judge_every == 0 or step + 1 == settings.steps:
+                seconds = round(time.monotonic() - started)
+                report({"step": step + 1, "seconds": seconds, "loss": float(np.mean(losses).round(5))})
+                losses = []
+    finally:
+        pool.close()
+
+
+def split_pages(
+    painted: dict[str, NDArray[np.uint8]], held_out: Collection[str]
+) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
+    """What is trained on, and what is held out: the lower thirds of the pages named."""
+    seen, unseen = [], []
+    for name, page in painted.items():
+        cut = page.shape[0] * 2 // 3 if name in held_out else page.shape[0]
+        seen.append(page[:cut])
+        if name in held_out:
+            unseen.append(page[cut:])
+    return seen, unseen
+
+
+Settings = TypeVar("Settings")
+
+
+def run_command(
+    module: str,
+    description: str | None,
+    make_settings: Callable[..., Settings],
+    train: Callable[[dict[str, NDArray[np.uint8]], Settings, Path], None],
+    arguments: list[str] | None,
+) -> int:
+    """Run a training as a command; the exit code is 2 when what was given cannot be used.
+
+    Args:
+        module: what it is called by.
+        description: for its help.
+        make_settings: the settings' class, with `steps` and `seed`.
+        train: gets pages by name, settings and the folder.
+        arguments: the process's own unless given.
+    """
+    defaults: Any = make_settings()
+    parser = argparse.ArgumentParser(prog=f"python -m {module}", description=description)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="log, checkpoints and weights go here")
+    parser.add_argument("--pages", type=Path, metavar="DIR", help="coloured pages; without, on drawn pages alone")
+    parser.add_argument("--steps", type=int, default=defaults.steps)
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    options = parser.parse_args(arguments)
+    painted = {
+        path.stem: decode_image(path.read_bytes(), str(path))
+        for path in (sorted(options.pages.iterdir()) if options.pages else [])
+    }
+    if options.pages and not painted:
+        print(f"{module}: {options.pages} has no pages", file=sys.stderr)
+        return 2
+    # Ended by SIGTERM too, the processes that make views are closed.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        train(painted, make_settings(steps=options.steps, seed=options.seed), options.out)
+    except NurieError as error:
+        print(f"{module}: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 _maker: dict[str, Callable[[int], Any]] = {}
@@ -90,6 +213,11 @@ def read_log(out: Path) -> Iterator[dict[str, float]]:
     with (out / "log.csv").open(newline="") as file:
         for row in csv.DictReader(file):
             yield {key: float(value) for key, value in row.items()}
+
+
+def seconds_so_far(out: Path) -> float:
+    """What the log says the steps so far took."""
+    return max((line["seconds"] for line in read_log(out)), default=0.0)
 
 
 def _draw_curves(lines: list[dict[str, float]], path: Path) -> None:

@@ -21,6 +21,7 @@ from workers.cgan.crops import Crops, CropSampler
 from workers.cgan.network import Discriminator, Generator
 from workers.cgan.progress import OnProgress, TrainingProgress, prepare_each
 from workers.devices import autocast
+from workers.muon import as_matrix, view_as_matrices
 
 BATCH: Final = 16
 STEPS_PER_EPOCH: Final = 2
@@ -174,7 +175,7 @@ class _Trainer:
         _set_gradients(self.generator, [result.generator for result in results])
         for weight, matrix in self._matrices:
             assert weight.grad is not None
-            matrix.grad = _as_matrix(weight.grad)
+            matrix.grad = as_matrix(weight.grad)
         with limit_threads(SHARDS):  # the shards rest now
             for optimizer in self._optimizers[:2]:
                 optimizer.step()
@@ -260,18 +261,9 @@ def _mean_distance(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:
 
 
 def _view_as_matrices(generator: Generator) -> list[tuple[nn.Parameter, nn.Parameter]]:
-    """Each inner convolution's weight with a matrix (out, everything else) that shares its memory: Muon's view of it.
-
-    The first and the last layer keep to Adam, as Muon's authors advise.
-    """
+    """Muon's view of all but the first and the last layer."""
     inner = [module for name, module in generator.named_modules() if name not in ("stem", "head")]
-    weights = [module.weight for module in inner if isinstance(module, nn.Conv2d)]
-    return [(weight, nn.Parameter(_as_matrix(weight.detach()))) for weight in weights]
-
-
-def _as_matrix(weight: Tensor) -> Tensor:
-    """(O, I, h, w) in channels-last memory as (O, h · w · I), without a copy; which column is which does not matter."""
-    return weight.permute(0, 2, 3, 1).flatten(1)
+    return view_as_matrices(module for module in inner if isinstance(module, nn.Conv2d))
 
 
 def _set_gradients(network: nn.Module, gradients: list[tuple[Tensor, ...]]) -> None:

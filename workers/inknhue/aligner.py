@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 import cv2
 import numpy as np
@@ -19,7 +19,13 @@ from common.lab import rgb_to_lab
 from common.windows import OVERLAP_PX, WINDOW_PX, Window, blend_windows
 from workers.inknhue.colour import LAB, RGB, NetworkColours
 from workers.inknhue.weights import find_official, label_embedded, label_official
-from workers.inknhue.working_size import EMBEDDED_SHORT_PX, OFFICIAL_SHORT_PX, resize, working_size
+from workers.inknhue.working_size import (
+    EMBEDDED_SHORT_PX,
+    OFFICIAL_SHORT_PX,
+    SHADE_TILE_PX,
+    resize,
+    working_size,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +43,8 @@ This served held-out pages best."""
 _GREY_CHROMA: Final = 0.5
 """OpenCV's CIELAB gives greys up to a quarter of it."""
 
+Made = TypeVar("Made")
+
 
 @dataclass(frozen=True)
 class AlignedPicture:
@@ -51,6 +59,12 @@ class AlignedPicture:
     lab: NDArray[np.float32]
     grey: NDArray[np.uint8]
     warning: str | None = None
+
+
+class Shade(Protocol):
+    """Gives the shaded page (H, W) uint8 of a page (H, W) uint8, working in tiles of a long side."""
+
+    def __call__(self, page_grey: NDArray[np.uint8], *, tile_px: int) -> NDArray[np.uint8]: ...
 
 
 class Aligner:
@@ -69,7 +83,7 @@ class Aligner:
         correction: float = EMBEDDED_CORRECTION,
         short_px: int = EMBEDDED_SHORT_PX,
         window_px: int = WINDOW_PX,
-        shade: Callable[[NDArray[np.uint8]], NDArray[np.uint8]] | None = None,
+        shade: Shade | None = None,
     ) -> None:
         """
         Args:
@@ -79,7 +93,7 @@ class Aligner:
             correction: the share of the way from rough's chroma to the network's that is gone.
             short_px: the short side of a page at working size, at most.
             window_px: the long side of a window, at most.
-            shade: gives the shaded page (H, W) uint8 of a page (H, W) uint8; without, it is the page itself.
+            shade: without, the shaded page is the page itself.
         """
         self.label = label
         self._network = network
@@ -103,31 +117,25 @@ class Aligner:
             OutOfMemoryError: not even small windows fit into memory.
         """
         size = working_size(luma.shape[0], luma.shape[1], self._short_px, self._network.config.stride)
-        shaded = resize(self._shade(luma) if self._shade else grey, size)
         rough = resize(rough_rgb, size)
-        lab, window_px = self._run(rough, shaded)
+        shaded, tile_px = resize(grey, size), SHADE_TILE_PX
+        if self._shade:
+            shade = self._shade
+            full, tile_px = fit_memory(lambda tile_px: shade(luma, tile_px=tile_px), SHADE_TILE_PX)
+            shaded = resize(full, size)
+        lab, window_px = fit_memory(partial(self._run, rough, shaded), self._window_px)
         rough_lab = rgb_to_lab(rough)
         lab[..., 1:] = rough_lab[..., 1:] + self._correction * (lab[..., 1:] - rough_lab[..., 1:])
         cap_chroma(lab, rough_lab)
-        warning = None if window_px == self._window_px else f"out of memory: worked in windows of {window_px} px"
+        pairs = (("windows", window_px, self._window_px), ("tiles of the shader", tile_px, SHADE_TILE_PX))
+        smaller = [f"{what} of {px} px" for what, px, usual_px in pairs if px != usual_px]
+        warning = f"out of memory: worked in {' and '.join(smaller)}" if smaller else None
         return AlignedPicture(lab, resize(grey, size), warning)
 
-    def _run(self, rough: NDArray[np.uint8], shaded: NDArray[np.uint8]) -> tuple[NDArray[np.float32], int]:
-        """The network's picture, CIELAB (h, w, 3), and the window that fitted into memory."""
-        window_px = self._window_px
-        while True:
-            try:
-                overlap_px = min(OVERLAP_PX, window_px // 4)
-                work = partial(self._work_window, rough, shaded)
-                return blend_windows(shaded.shape, work, window_px, overlap_px), window_px
-            except Exception as error:
-                if not _is_out_of_memory(error):
-                    raise
-                if window_px <= SMALLEST_WINDOW_PX:
-                    raise OutOfMemoryError(f"the stage ran out of memory with windows of {window_px} px") from error
-            # Outside of the except block, whose traceback holds on to the tensors.
-            window_px = max(window_px // 2, SMALLEST_WINDOW_PX)
-            _release_memory()
+    def _run(self, rough: NDArray[np.uint8], shaded: NDArray[np.uint8], window_px: int) -> NDArray[np.float32]:
+        """The network's picture, CIELAB (h, w, 3)."""
+        work = partial(self._work_window, rough, shaded)
+        return blend_windows(shaded.shape, work, window_px, min(OVERLAP_PX, window_px // 4))
 
     def _work_window(self, rough: NDArray[np.uint8], shaded: NDArray[np.uint8], window: Window) -> NDArray[np.float32]:
         """The network's picture of one window, CIELAB (h, w, 3)."""
@@ -150,6 +158,33 @@ class Aligner:
             with torch.inference_mode():
                 aligned = self._network(*tensors)
         return self._colours.decode(aligned[0, :, :height, :width].float().cpu().numpy())
+
+
+def fit_memory(work: Callable[[int], Made], largest_px: int) -> tuple[Made, int]:
+    """Do work in windows of a size, and where memory does not suffice in those half as long, and so on.
+
+    Args:
+        work: is given the windows' long side.
+        largest_px: to begin with.
+
+    Returns:
+        What the work gave, and the size that fitted.
+
+    Raises:
+        OutOfMemoryError: not even `SMALLEST_WINDOW_PX` fits.
+    """
+    window_px = largest_px
+    while True:
+        try:
+            return work(window_px), window_px
+        except Exception as error:
+            if not _is_out_of_memory(error):
+                raise
+            if window_px <= SMALLEST_WINDOW_PX:
+                raise OutOfMemoryError(f"the stage ran out of memory with windows of {window_px} px") from error
+        # Outside of the except block, whose traceback holds on to the tensors.
+        window_px = max(window_px // 2, SMALLEST_WINDOW_PX)
+        _release_memory()
 
 
 def _is_out_of_memory(error: Exception) -> bool:

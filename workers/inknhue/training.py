@@ -4,12 +4,9 @@ Seeded: the same command gives the same views, crops and order; sums in another 
 last digits. Started again on the same DIR it goes on from its last checkpoint.
 """
 
-import argparse
 import json
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -22,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from common.errors import InputError, ModelMissingError
+from common.errors import ModelMissingError
 from common.hints import Hints
 from common.imaging import decode_image, encode_image
 from common.screentone import smooth_screentone
@@ -31,7 +28,6 @@ from samples.scanning import draw_scan, lift_lightness
 from workers.devices import autocast, pick_device
 from workers.inknhue.colour import lab_to_network
 from workers.inknhue.losses import PatchDiscriminator, hinge_loss, measure_loss, to_lab
-from workers.inknhue.network import Autoencoder
 from workers.inknhue.views import (
     View,
     assemble_view,
@@ -43,13 +39,21 @@ from workers.inknhue.views import (
     simulate_view,
 )
 from workers.inknhue.weights import build_embedded, save_weights
-from workers.training_run import ViewPool, claim_folder, read_log, write_log
+from workers.muon import as_matrix, view_as_matrices
+from workers.training_run import (
+    HELD_OUT,
+    claim_folder,
+    read_log,
+    run_command,
+    seconds_so_far,
+    split_pages,
+    take_steps,
+    write_log,
+)
 
 ROOT: Final = Path(__file__).parents[2]
 S2P_PYTHON: Final = ROOT / ".venvs" / "s2p" / "bin" / "python"
 """The s2p room's environment: stages never import each other, so its painter is run as people run it."""
-HELD_OUT: Final = ("e02p05", "e03p08")
-"""The lower third of these pages is never trained on, and judges the curves."""
 GUIDE_SHORT_PX: Final = 384
 PAINTED_AT_ONCE: Final = 40
 EASY: Final = 0.1
@@ -107,7 +111,10 @@ class Trainer:
         self.averaged = self._place(build_embedded()).eval().requires_grad_(False)
         self.averaged.load_state_dict(self.network.state_dict())
         self.discriminator = self._place(PatchDiscriminator())
-        self._matrices = _view_as_matrices(self.network)
+        network = self.network
+        outer = (network.encoder.conv_in, network.cond_encoder.conv_in, network.cond_decoder.conv_out)
+        convolutions = (module for module in network.modules() if isinstance(module, nn.Conv2d))
+        self._matrices = view_as_matrices(module for module in convolutions if module not in outer)
         weights = {id(weight) for weight, _ in self._matrices}
         others = [parameter for parameter in self.network.parameters() if id(parameter) not in weights]
         self.muon = torch.optim.Muon(
@@ -141,7 +148,7 @@ class Trainer:
         total.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), settings.clip_norm)
         for weight, matrix in self._matrices:
-            matrix.grad = _as_matrix(weight.grad)
+            matrix.grad = as_matrix(weight.grad)
         self.muon.step()
         self.adam.step()
         self.step += 1
@@ -181,21 +188,6 @@ class Trainer:
 _STATES: Final = ("network", "averaged", "discriminator", "muon", "adam", "adversary")
 
 
-def _view_as_matrices(network: Autoencoder) -> list[tuple[nn.Parameter, nn.Parameter]]:
-    """Each inner convolution's weight with a matrix (out, everything else) that shares its memory: Muon's view of it.
-
-    The first and the last layer keep to Adam, as Muon's authors advise.
-    """
-    outer = (network.encoder.conv_in, network.cond_encoder.conv_in, network.cond_decoder.conv_out)
-    convs = [module for module in network.modules() if isinstance(module, nn.Conv2d) and module not in outer]
-    return [(conv.weight, nn.Parameter(_as_matrix(conv.weight.detach()))) for conv in convs]
-
-
-def _as_matrix(weight: Tensor) -> Tensor:
-    """(O, I, h, w) in channels-last memory as (O, h · w · I), without a copy; which column is which does not matter."""
-    return weight.permute(0, 2, 3, 1).flatten(1)
-
-
 def _rate(step: int, steps: int) -> float:
     """Share of the learning rate."""
     if step < 100:
@@ -220,7 +212,7 @@ def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out
     """Train, with a log, a curve, checkpoints and the averaged weights in `out`."""
     out.mkdir(parents=True, exist_ok=True)
     claim_folder(out, {"settings": asdict(settings), "pages": sorted(painted)})
-    seen, unseen = _split(painted)
+    seen, unseen = split_pages(painted, HELD_OUT)
     roughs = paint_roughs(
         lambda index: draw_scan(seen, np.random.default_rng((settings.seed, 3, index))),
         settings.painter_roughs,
@@ -241,9 +233,12 @@ def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out
         write_log(out, line | judge(trainer, held_out))
 
     if trainer.step < settings.steps:
-        before_s = max((line["seconds"] for line in read_log(out)), default=0.0)
         make = partial(make_view, seen, roughs, settings.seed)
-        _take_steps(trainer, make, report, time.monotonic() - before_s)
+
+        def step(chosen: list[View], rng: np.random.Generator) -> float:
+            return trainer.train(cut_crops(chosen, settings.crop_px, rng))
+
+        take_steps(settings, trainer.step, make, step, report=report, before_s=seconds_so_far(out))
     save_weights(trainer.averaged, out / "embedded.safetensors")
     record = {
         "settings": asdict(settings),
@@ -253,28 +248,6 @@ def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out
     }
     (out / "training.json").write_text(json.dumps(record, indent=1))
     print(f"weights in {out / 'embedded.safetensors'}")
-
-
-def _take_steps(
-    trainer: Trainer, make: Callable[[int], View], report: Callable[[dict[str, float]], None], started: float
-) -> None:
-    """Take the steps that are left; `report` gets a line every so many, with the seconds since `started`."""
-    settings, first = trainer.settings, trainer.step
-    pool = ViewPool(make, settings.pool, settings.refresh, first // settings.refresh_every * settings.refresh)
-    losses = []
-    try:
-        for step in range(first, settings.steps):
-            rng = np.random.default_rng((settings.seed, 1, step))
-            chosen = [pool.views[index] for index in rng.integers(len(pool.views), size=settings.batch)]
-            losses.append(trainer.train(cut_crops(chosen, settings.crop_px, rng)))
-            if (step + 1) % settings.refresh_every == 0:
-                pool.refresh()
-            if (step + 1) % settings.judge_every == 0 or step + 1 == settings.steps:
-                seconds = round(time.monotonic() - started)
-                report({"step": step + 1, "seconds": seconds, "loss": float(np.mean(losses).round(5))})
-                losses = []
-    finally:
-        pool.close()
 
 
 Scan = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -328,17 +301,6 @@ def _paint_some(scans: dict[int, Scan], seed: int, folder: Path) -> None:
         save_view(assemble_view(grey, rough, scans[index][0]), folder / f"{index:04d}.npz")
 
 
-def _split(painted: dict[str, NDArray[np.uint8]]) -> tuple[list[NDArray[np.uint8]], list[NDArray[np.uint8]]]:
-    """What is trained on, and what is held out."""
-    seen, unseen = [], []
-    for name, page in painted.items():
-        cut = page.shape[0] * 2 // 3 if name in HELD_OUT else page.shape[0]
-        seen.append(page[:cut])
-        if name in HELD_OUT:
-            unseen.append(page[cut:])
-    return seen, unseen
-
-
 def _hold_out(unseen: Sequence[NDArray[np.uint8]], settings: TrainingSettings, out: Path) -> dict[str, list[View]]:
     """Views of held-out pages by kind of rough: simulated ones, and the s2p painter's."""
     if not unseen:
@@ -359,27 +321,7 @@ def _hold_out(unseen: Sequence[NDArray[np.uint8]], settings: TrainingSettings, o
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m workers.inknhue.training", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="log, checkpoints and weights go here")
-    parser.add_argument("--pages", type=Path, metavar="DIR", help="coloured pages; without, on drawn pages alone")
-    parser.add_argument("--steps", type=int, default=TrainingSettings.steps)
-    parser.add_argument("--seed", type=int, default=TrainingSettings.seed)
-    options = parser.parse_args(arguments)
-    painted = {
-        path.stem: decode_image(path.read_bytes(), str(path))
-        for path in (sorted(options.pages.iterdir()) if options.pages else [])
-    }
-    if options.pages and not painted:
-        print(f"workers.inknhue.training: {options.pages} has no pages", file=sys.stderr)
-        return 2
-    # Ended by SIGTERM too, the processes that make views are closed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        train(painted, TrainingSettings(steps=options.steps, seed=options.seed), options.out)
-    except (InputError, ModelMissingError) as error:
-        print(f"workers.inknhue.training: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command("workers.inknhue.training", __doc__, TrainingSettings, train, arguments)
 
 
 if __name__ == "__main__":

@@ -5,22 +5,23 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from common.lab import rgb_to_lab
 from common.screentone import smooth_screentone
+from samples.cropping import draw_turn, draw_window, fill_crop
 from samples.scanning import draw_scan
 from workers.inknhue.colour import grey_to_lab, lab_to_network
 from workers.inknhue.roughs import draw_saturation, simulate_rough
+from workers.inknhue.weights import EMBEDDED_STRIDE
 from workers.inknhue.working_size import EMBEDDED_SHORT_PX, resize, working_size
 
 PAINTER_SHARE: Final = 0.5
 """Of the views: roughs of the embedded s2p painter itself; the rest are simulated."""
 ANY_HUE_SHARE: Final = 0.35
 """Of the crops: colours turned by any angle, so that the network says what rough does and not what it knows."""
-STRIDE: Final = 4
+LOG_STRENGTH: Final = (-0.3, 0.2)
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def assemble_view(grey: NDArray[np.uint8], rough: NDArray[np.uint8], colour: NDA
 
 def shrink(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """A page at the embedded network's working size."""
-    return resize(picture, working_size(picture.shape[0], picture.shape[1], EMBEDDED_SHORT_PX, STRIDE))
+    return resize(picture, working_size(picture.shape[0], picture.shape[1], EMBEDDED_SHORT_PX, EMBEDDED_STRIDE))
 
 
 def oversaturate(view: View, rng: np.random.Generator) -> View:
@@ -102,28 +103,11 @@ def cut_crops(views: Sequence[View], size_px: int, rng: np.random.Generator) -> 
     crops: list[list[NDArray[np.float32]]] = []
     for view in views:
         height, width = view.shaded.shape
-        top, left = rng.integers(max(1, height - size_px + 1)), rng.integers(max(1, width - size_px + 1))
-        window = np.s_[top : top + size_px, left : left + size_px]
+        window = draw_window(height, width, size_px, rng)
         cut = View(view.shaded[window], view.rough_lab[window], view.truth_lab[window]).pictures()
-        turn = _draw_turn(rng)
+        turn = draw_turn(rng, ANY_HUE_SHARE, LOG_STRENGTH)
         for lab in cut[1:]:
             lab[..., 1:] = lab[..., 1:] @ turn
         is_mirrored = rng.random() < 0.5
-        crops.append([lab_to_network(_pad(lab[:, ::-1] if is_mirrored else lab, size_px)) for lab in cut])
+        crops.append([lab_to_network(fill_crop(lab[:, ::-1] if is_mirrored else lab, size_px)) for lab in cut])
     return tuple(np.stack(pictures) for pictures in zip(*crops, strict=True))
-
-
-def _draw_turn(rng: np.random.Generator) -> NDArray[np.float32]:
-    """A matrix (2, 2) that turns, scales and at times mirrors a and b."""
-    any_hue = rng.random() < ANY_HUE_SHARE
-    angle = rng.uniform(0, 2 * np.pi) if any_hue else rng.normal(0, 0.12)
-    scale = np.exp(rng.uniform(-0.3, 0.2))
-    side = -1.0 if any_hue and rng.random() < 0.5 else 1.0
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.asarray(scale * np.array([[cosine, sine], [-sine * side, cosine * side]]), dtype=np.float32)
-
-
-def _pad(crop: NDArray[np.float32], size_px: int) -> NDArray[np.float32]:
-    height, width = crop.shape[:2]
-    filled = cv2.copyMakeBorder(crop, 0, size_px - height, 0, size_px - width, cv2.BORDER_REPLICATE)
-    return np.asarray(filled, dtype=np.float32)

@@ -24,6 +24,7 @@ EMBEDDED_SIZES: Final[dict[str, Any]] = {
     "attention_side": 48,
 }
 """Of the embedded network's `AutoencoderConfig`."""
+EMBEDDED_STRIDE: Final[int] = 2 ** (len(EMBEDDED_SIZES["multipliers"]) - 1)
 FIRST_STAGE: Final = "pretrained_nets/kl-f8.ckpt"
 CONDITIONAL: Final = "conditional_nets/model_epoch000019.ckpt"
 SHADER: Final = "pretrained_nets/shader.ckpt"

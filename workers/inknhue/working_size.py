@@ -10,6 +10,9 @@ OFFICIAL_SHORT_PX: Final = 768
 EMBEDDED_SHORT_PX: Final = 640
 """The embedded network was trained at this size; chroma finer than that is drawn along the page's own lines."""
 
+SHADE_TILE_PX: Final = 1280
+"""The long side of a tile of the official shader: single pages and double spreads of usual shape are one."""
+
 
 def working_size(height: int, width: int, short_px: int, stride: int) -> tuple[int, int]:
     """Height and width of a page at working size: its short side at most `short_px`, both multiples of `stride`, up.

@@ -4,12 +4,8 @@ Seeded: the same command gives the same views, crops and order; sums in another 
 last digits. Started again on the same DIR it goes on from its last checkpoint.
 """
 
-import argparse
 import json
-import signal
 import sys
-import time
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -20,8 +16,6 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from common.errors import InputError
-from common.imaging import decode_image
 from common.screentone import smooth_screentone
 from samples.hinting import simulate_people_hints
 from samples.scanning import lift_lightness
@@ -29,10 +23,17 @@ from workers.s2p.features import CHROMA_SCALE, PRIOR
 from workers.s2p.network import STRIDE, build_network
 from workers.s2p.views import View, assemble_view, cut_crops, make_view
 from workers.s2p.weights import load_weights, save_weights
-from workers.training_run import ViewPool, claim_folder, read_log, write_log
+from workers.training_run import (
+    HELD_OUT,
+    claim_folder,
+    read_log,
+    run_command,
+    seconds_so_far,
+    split_pages,
+    take_steps,
+    write_log,
+)
 
-HELD_OUT: Final = ("e02p05", "e03p08")
-"""The lower third of these pages is never trained on, and judges the curves."""
 EARLY: Final = 0.36
 """Of the steps: the last weights before are blended with those at the end."""
 BLENDS: Final = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5)
@@ -210,8 +211,12 @@ def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out
             save_weights(trainer.averaged, out / "early.safetensors")
 
     if int(trainer.step.numpy()) < settings.steps:
-        before_s = max((line["seconds"] for line in read_log(out)), default=0.0)
-        _take_steps(trainer, seen, settings, report, time.monotonic() - before_s)
+        make = partial(make_view, seen, settings.seed)
+
+        def step(chosen: list[View], rng: np.random.Generator) -> float:
+            return float(trainer.train(*cut_crops(chosen, settings.crop_px, rng)).numpy())
+
+        take_steps(settings, int(trainer.step.numpy()), make, step, report=report, before_s=seconds_so_far(out))
     settled = settle(trainer, out / "early.safetensors", held_out)
     save_weights(trainer.averaged, out / "embedded.safetensors")
     record = {
@@ -225,43 +230,11 @@ def train(painted: dict[str, NDArray[np.uint8]], settings: TrainingSettings, out
     print(f"settled on {settled}; weights in {out / 'embedded.safetensors'}")
 
 
-def _take_steps(
-    trainer: Trainer,
-    seen: Sequence[NDArray[np.uint8]],
-    settings: TrainingSettings,
-    report: Callable[[dict[str, float]], None],
-    started: float,
-) -> None:
-    """Take the steps that are left; `report` gets a line every so many, with the seconds since `started`."""
-    first = int(trainer.step.numpy())
-    make = partial(make_view, seen, settings.seed)
-    pool = ViewPool(make, settings.pool, settings.refresh, first // settings.refresh_every * settings.refresh)
-    losses = []
-    try:
-        for step in range(first, settings.steps):
-            rng = np.random.default_rng((settings.seed, 1, step))
-            chosen = [pool.views[index] for index in rng.integers(len(pool.views), size=settings.batch)]
-            losses.append(float(trainer.train(*cut_crops(chosen, settings.crop_px, rng)).numpy()))
-            if (step + 1) % settings.refresh_every == 0:
-                pool.refresh()
-            if (step + 1) % settings.judge_every == 0 or step + 1 == settings.steps:
-                seconds = round(time.monotonic() - started)
-                report({"step": step + 1, "seconds": seconds, "loss": float(np.mean(losses).round(5))})
-                losses = []
-    finally:
-        pool.close()
-
-
 def _hold_out(
     painted: dict[str, NDArray[np.uint8]], seed: int
 ) -> tuple[list[NDArray[np.uint8]], dict[int, list[View]]]:
     """Pages to train on, and views of what is held out by count of hints."""
-    seen, unseen = [], []
-    for name, page in painted.items():
-        cut = page.shape[0] * 2 // 3 if name in HELD_OUT else page.shape[0]
-        seen.append(page[:cut])
-        if name in HELD_OUT:
-            unseen.append(page[cut:])
+    seen, unseen = split_pages(painted, HELD_OUT)
     rng = np.random.default_rng((seed, 2))
     views = {
         count: [
@@ -275,27 +248,7 @@ def _hold_out(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m workers.s2p.training", description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="log, checkpoints and weights go here")
-    parser.add_argument("--pages", type=Path, metavar="DIR", help="coloured pages; without, on drawn pages alone")
-    parser.add_argument("--steps", type=int, default=TrainingSettings.steps)
-    parser.add_argument("--seed", type=int, default=TrainingSettings.seed)
-    options = parser.parse_args(arguments)
-    painted = {
-        path.stem: decode_image(path.read_bytes(), str(path))
-        for path in (sorted(options.pages.iterdir()) if options.pages else [])
-    }
-    if options.pages and not painted:
-        print(f"workers.s2p.training: {options.pages} has no pages", file=sys.stderr)
-        return 2
-    # Ended by SIGTERM too, the processes that make views are closed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    try:
-        train(painted, TrainingSettings(steps=options.steps, seed=options.seed), options.out)
-    except InputError as error:
-        print(f"workers.s2p.training: {error}", file=sys.stderr)
-        return 2
-    return 0
+    return run_command("workers.s2p.training", __doc__, TrainingSettings, train, arguments)
 
 
 if __name__ == "__main__":

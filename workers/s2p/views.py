@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from common.hints import Hint, Hints
 from common.lab import rgb_to_lab
 from common.screentone import smooth_screentone
+from samples.cropping import draw_turn, draw_window, fill_crop
 from samples.hinting import draw_hints
 from samples.scanning import draw_scan
 from workers.s2p.features import CHROMA_SCALE, COLOURS, spread_hints
@@ -18,6 +19,7 @@ from workers.s2p.propagation import shrink_guide
 
 ANY_HUE_SHARE: Final = 0.25
 """Of the crops: colours turned by any angle. The others teach which colours are usual."""
+LOG_STRENGTH: Final = (-0.5, 0.35)
 
 
 @dataclass(frozen=True)
@@ -74,35 +76,19 @@ def cut_crops(
     features, truths = [], []
     for view in views:
         height, width = view.truth.shape[:2]
-        top, left = rng.integers(max(1, height - size_px + 1)), rng.integers(max(1, width - size_px + 1))
-        window = np.s_[top : top + size_px, left : left + size_px]
-        crop = _pad(view.features[window].astype(np.float32), size_px)
-        truth = _pad(view.truth[window].astype(np.float32), size_px)
+        window = draw_window(height, width, size_px, rng)
+        crop = fill_crop(view.features[window].astype(np.float32), size_px)
+        truth = fill_crop(view.truth[window].astype(np.float32), size_px)
         if rng.random() < 0.5:
             # The first four channels are 2×2 pixels: mirrored, left and right among them change places too.
             crop, truth = crop[:, ::-1, [1, 0, 3, 2, *range(4, crop.shape[2])]], truth[:, ::-1]
-        turn = _draw_turn(rng)
+        turn = draw_turn(rng, ANY_HUE_SHARE, LOG_STRENGTH)
         crop = crop.copy()
         for pair in COLOURS:
             crop[..., pair] = crop[..., pair] @ turn
         features.append(crop)
         truths.append(truth @ turn)
     return np.stack(features), np.stack(truths)
-
-
-def _draw_turn(rng: np.random.Generator) -> NDArray[np.float32]:
-    """A matrix (2, 2) that turns, scales and at times mirrors a and b."""
-    any_hue = rng.random() < ANY_HUE_SHARE
-    angle = rng.uniform(0, 2 * np.pi) if any_hue else rng.normal(0, 0.12)
-    scale = np.exp(rng.uniform(-0.5, 0.35))
-    side = -1.0 if any_hue and rng.random() < 0.5 else 1.0
-    cosine, sine = np.cos(angle), np.sin(angle)
-    return np.asarray(scale * np.array([[cosine, sine], [-sine * side, cosine * side]]), dtype=np.float32)
-
-
-def _pad(crop: NDArray[np.float32], size_px: int) -> NDArray[np.float32]:
-    height, width = crop.shape[:2]
-    return np.pad(crop, ((0, size_px - height), (0, size_px - width), (0, 0)), mode="edge")
 
 
 def _shrink(picture: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:

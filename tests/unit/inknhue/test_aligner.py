@@ -173,13 +173,25 @@ def test_a_shader_gives_the_page_that_the_network_sees():
     grey, rough = draw_page()
     asked = []
 
-    def shade(luma):
+    def shade(luma, *, tile_px):
         asked.append(luma)
         return 255 - luma
 
     plain, shaded = small_aligner(), small_aligner(shade=shade)
     assert not np.allclose(plain.align(grey, grey, rough).lab, shaded.align(grey, grey, rough).lab)
     assert asked[0] is grey
+
+
+def test_a_shader_that_runs_out_of_memory_takes_smaller_tiles_and_says_so():
+    grey, rough = draw_page()
+
+    def shade(luma, *, tile_px):
+        if tile_px > 500:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return luma
+
+    aligned = small_aligner(shade=shade).align(grey, grey, rough)
+    assert aligned.warning == "out of memory: worked in tiles of the shader of 320 px"
 
 
 def test_ours_is_used_where_no_official_network_is_installed(tmp_path):

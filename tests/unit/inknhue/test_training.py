@@ -17,6 +17,7 @@ from workers.inknhue.network import Autoencoder, AutoencoderConfig
 from workers.inknhue.roughs import SATURATION, simulate_rough
 from workers.inknhue.training import TrainingSettings, train
 from workers.inknhue.views import assemble_view, cut_crops, load_view, make_view, oversaturate, save_view
+from workers.training_run import split_pages
 
 SMALL = AutoencoderConfig(channels=8, multipliers=(1, 2, 2), blocks=1, z_channels=4, embed_channels=4, groups=4)
 
@@ -162,8 +163,7 @@ def test_painters_roughs_want_the_s2p_environment_and_say_so(painted, tmp_path, 
         train({"p": painted}, replace(short, painter_roughs=1), tmp_path / "out")
 
 
-def test_what_is_held_out_is_not_trained_on(painted, monkeypatch):
-    monkeypatch.setattr(training, "HELD_OUT", ("b",))
-    seen, unseen = training._split({"a": painted, "b": painted})
+def test_what_is_held_out_is_not_trained_on(painted):
+    seen, unseen = split_pages({"a": painted, "b": painted}, ("b",))
     assert [page.shape[0] for page in seen] == [300, 200]
     assert [page.shape[0] for page in unseen] == [100]

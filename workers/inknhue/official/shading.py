@@ -13,32 +13,35 @@ from numpy.typing import NDArray
 
 from common.windows import Window, blend_windows
 from workers.inknhue.official.shader_network import IN_CHANNELS, ShadingGenerator
+from workers.inknhue.working_size import SHADE_TILE_PX
 
 SHADE_SIZE_PX: Final = 576
 """The width of a portrait page before the network; a landscape page's height is one and a half times as much."""
-TILE_PX: Final = 1280
-"""The long side of a tile: single pages and double spreads of usual shape are one. A multiple of `BLOCK_PX`."""
-OVERLAP_PX: Final = 320
-"""The least that neighbours share. Squeeze-excite makes means of a whole tile, so tiles differ in tone everywhere, and
-a wide ramp hides it."""
+TILE_PX: Final = SHADE_TILE_PX
+OVERLAP_SHARE: Final = 0.25
+"""Of a tile's length, the least that neighbours share. Squeeze-excite makes means of a whole tile, so tiles differ in
+tone everywhere, and a wide ramp hides it."""
 BLOCK_PX: Final = 32
 MAX_LONG_PX: Final = 24_576
 """No page is enlarged beyond this: a strip of a few pixels' width would have gigapixels."""
 
 
-def shade_page(network: ShadingGenerator, page_grey: NDArray[np.uint8], size: int = SHADE_SIZE_PX) -> NDArray[np.uint8]:
+def shade_page(
+    network: ShadingGenerator, page_grey: NDArray[np.uint8], size: int = SHADE_SIZE_PX, tile_px: int = TILE_PX
+) -> NDArray[np.uint8]:
     """Shade a page; the result has the page's size.
 
     Args:
         network: in eval mode; the work is done on its parameters' device.
         page_grey: (H, W) uint8, 255 = paper.
         size: as for `working_shape`.
+        tile_px: the long side of a tile at the network's own size, a multiple of `BLOCK_PX`.
 
     Returns:
         (H, W) uint8.
     """
     height, width = page_grey.shape
-    shaded = shade_small(network, page_grey, size)
+    shaded = shade_small(network, page_grey, size, tile_px)
     if shaded.shape == (height, width):
         return shaded
     method = cv2.INTER_AREA if shaded.shape[0] > height else cv2.INTER_CUBIC
@@ -46,7 +49,7 @@ def shade_page(network: ShadingGenerator, page_grey: NDArray[np.uint8], size: in
 
 
 def shade_small(
-    network: ShadingGenerator, page_grey: NDArray[np.uint8], size: int = SHADE_SIZE_PX
+    network: ShadingGenerator, page_grey: NDArray[np.uint8], size: int = SHADE_SIZE_PX, tile_px: int = TILE_PX
 ) -> NDArray[np.uint8]:
     """As `shade_page`, at the network's own size: (h, w) uint8, `working_shape` of the page's."""
     assert not network.training, "batch norm would go by this page's own statistics"
@@ -59,7 +62,7 @@ def shade_small(
     def shade(tile: Window) -> NDArray[np.float32]:
         return _shade_tile(network, padded[tile])[..., None]
 
-    grey = blend_windows(padded.shape, shade, TILE_PX, OVERLAP_PX)[:height, :width, 0]
+    grey = blend_windows(padded.shape, shade, tile_px, round(OVERLAP_SHARE * tile_px))[:height, :width, 0]
     return np.clip(np.rint(grey * 255), 0, 255).astype(np.uint8)
 
 
