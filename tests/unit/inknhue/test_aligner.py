@@ -129,7 +129,7 @@ def test_windows_of_a_strip_join_without_a_seam(embedded):
     gap = np.linalg.norm((windowed - whole)[..., 1:], axis=2)
     steps = np.abs(np.diff(gap.mean(axis=1)))
     assert gap.mean() < 3
-    assert steps.max() < 1.5  # from one row to the next, across all joins
+    assert steps.max() < 1.2  # 1.6 where windows are cut hard; from one row to the next, across all joins
 
 
 class Greedy(torch.nn.Module):
