@@ -1,4 +1,4 @@
-"""What operators do to an installation: `nurie models list`, `nurie models fetch inknhue`."""
+"""What operators do to an installation: `nurie models list`, `nurie models fetch inknhue|inception`."""
 
 import argparse
 import os
@@ -7,8 +7,8 @@ from contextlib import closing
 
 from rich.console import Console
 
-from admin.hub import PUBLIC_HUB, Hub
-from admin.models import FETCHABLE, MODEL_SETS, describe_sets, fetch_set
+from admin.hub import Hub
+from admin.models import MODEL_SETS, SOURCES, describe_sets, fetch_set
 from common.errors import NurieError
 from common.settings import Settings
 
@@ -21,8 +21,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.action == "list":
             print(describe_sets(models))
         else:
-            # The hub's own variable, as its other clients read it: a mirror is named once for all.
-            with closing(Hub(os.environ.get("HF_ENDPOINT") or PUBLIC_HUB)) as hub:
+            source = SOURCES[options.set]
+            with closing(Hub(os.environ.get(source.mirror_variable) or source.endpoint)) as hub:
                 fetch_set(MODEL_SETS[options.set], models, hub, Console())
     except (NurieError, OSError) as error:
         print(f"nurie: {error}", file=sys.stderr)
@@ -39,8 +39,10 @@ def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     models = subjects.add_parser("models", help="weights that people may install (folder: NURIE_MODELS)")
     actions = models.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="say what is here, what is missing, and what is used")
-    fetch = actions.add_parser("fetch", help="download a set, or what is missing of it")
-    fetch.add_argument("set", choices=FETCHABLE)
+    mirrors = (f"{its.mirror_variable} names a mirror of {its.endpoint} ({name})" for name, its in SOURCES.items())
+    explained = "Environment: " + "; ".join(mirrors) + "."
+    fetch = actions.add_parser("fetch", help="download a set, or what is missing of it", epilog=explained)
+    fetch.add_argument("set", choices=tuple(SOURCES))
     return parser.parse_args(arguments)
 
 

@@ -1,8 +1,9 @@
-"""Files of a Hugging Face hub: fetched so that breaking off at any byte costs nothing but the rest.
+"""Files of a hub, Hugging Face or GitHub: fetched so that breaking off at any byte costs nothing but the rest.
 
-The hub is asked first what a file is: its size, and its SHA-256 where it is kept as a large file. Its bytes go into a
-partial file beside the wanted one, which gets its name only when size and SHA-256 are right. The partial file is named
-for what the hub said, so that a later run goes on from there, and never with another version of the file.
+The hub is asked first what a file is: its size, and on Hugging Face its SHA-256 where it is kept as a large file. By
+PyTorch's custom a file's name may end in the start of its SHA-256 too. Its bytes go into a partial file beside the
+wanted one, which gets its name only when size and SHA-256 are right. The partial file is named for what the hub said,
+so that a later run goes on from there, and never with another version of the file.
 
 Why not by If-Range: a large file's bytes come from another server than what the hub says of it, and under another ETag.
 """
@@ -18,10 +19,11 @@ import httpx
 
 from common.errors import ModelMissingError
 
-PUBLIC_HUB: Final = "https://huggingface.co"
 TIMEOUT_S: Final = httpx.Timeout(30, connect=10)
 MAX_REDIRECTS: Final = 5
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
+NAMED_SHA256: Final = re.compile(r"-([0-9a-f]{8,64})\.pth")
+"""The start of it, in the name of a file."""
 
 Progress = Callable[[int, int], None]
 """Told after each piece: bytes that are here, bytes of the whole file."""
@@ -33,10 +35,11 @@ class HubError(ModelMissingError):
 
 @dataclass(frozen=True)
 class Promise:
-    """What the hub says of a file."""
+    """What the hub says of a file, and its name."""
 
     size_bytes: int
     etag: str
+    sha256_start: str = ""
 
     @property
     def mark(self) -> str:
@@ -48,18 +51,20 @@ class Promise:
         size_bytes = path.stat().st_size
         if size_bytes != self.size_bytes:
             return f"{size_bytes} bytes, where the hub promises {self.size_bytes}"
-        if SHA256.fullmatch(self.etag):  # the ETag of a small file is git's own SHA-1
-            with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != self.etag:
-                return f"SHA-256 {digest}, where the hub promises {self.etag}"
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        # The ETag of a small file is git's own SHA-1, and GitHub's are no digests.
+        if SHA256.fullmatch(self.etag) and digest != self.etag:
+            return f"SHA-256 {digest}, where the hub promises {self.etag}"
+        if not digest.startswith(self.sha256_start):
+            return f"SHA-256 {digest}, where its name promises {self.sha256_start}…"
         return None
 
 
 class Hub:
     """One hub; `close` it, as by contextlib.closing."""
 
-    def __init__(self, endpoint: str = PUBLIC_HUB) -> None:
+    def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint.rstrip("/")
         self._http = httpx.Client(
             timeout=TIMEOUT_S,
@@ -71,18 +76,18 @@ class Hub:
     def close(self) -> None:
         self._http.close()
 
-    def url(self, repository: str, file: str) -> str:
+    def url(self, folder: str, file: str) -> str:
         """Where a browser finds the file too."""
-        return f"{self._endpoint}/{repository}/resolve/main/{file}"
+        return f"{self._endpoint}/{folder}/{file}"
 
-    def fetch(self, repository: str, file: str, path: Path, progress: Progress) -> bool:
+    def fetch(self, folder: str, file: str, path: Path, progress: Progress) -> bool:
         """Make `path` the hub's file; False when it was already.
 
         Raises:
             HubError: the file could not be had. What came of it is kept for the next run, unless it was wrong.
             ModelMissingError: it could not be written here.
         """
-        url = self.url(repository, file)
+        url = self.url(folder, file)
         try:
             promise = self._ask(url)
             if path.is_file() and promise.find_fault(path) is None:
@@ -118,7 +123,8 @@ class Hub:
         if not size.isdecimal():
             raise HubError(f"{url}: the hub does not say how large the file is")
         etag = headers.get("x-linked-etag") or headers.get("etag", "")
-        return Promise(int(size), etag.removeprefix("W/").strip('"'))
+        named = NAMED_SHA256.search(url)
+        return Promise(int(size), etag.removeprefix("W/").strip('"'), named[1] if named else "")
 
     def _download(self, url: str, promise: Promise, partial: Path, progress: Progress) -> None:
         here_bytes = partial.stat().st_size if partial.exists() else 0

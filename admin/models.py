@@ -13,12 +13,22 @@ from admin.hub import Hub, HubError
 
 
 @dataclass(frozen=True)
+class Source:
+    """A folder of files on a hub."""
+
+    endpoint: str
+    mirror_variable: str
+    """The environment variable that may name a mirror of the endpoint."""
+    folder: str
+
+
+@dataclass(frozen=True)
 class ModelSet:
     """Files that are of use together, in a folder of this name below the folder of models."""
 
     name: str
     files: tuple[str, ...]
-    repository: str | None  # on the hub; None: only people put them there
+    source: Source | None  # None: only people put them there
     instead_of_none: str
     instead_of_some: str
 
@@ -29,7 +39,7 @@ class ModelSet:
 STYLE2PAINTS: Final = ModelSet(
     name="style2paints",
     files=("tail.net", "reader.net", "head.net", "neck.net"),
-    repository=None,
+    source=None,
     instead_of_none="the embedded weights",
     instead_of_some="nothing: the stage s2p fails until all four are there, or none",
 )
@@ -40,13 +50,22 @@ INKNHUE: Final = ModelSet(
         "conditional_nets/model_epoch000019.ckpt",
         "pretrained_nets/shader.ckpt",
     ),
-    repository="rossiyareich/inknhue",
+    # The mirror's variable is the hub's own, as its other clients read it: a mirror is named once for all.
+    source=Source("https://huggingface.co", "HF_ENDPOINT", "rossiyareich/inknhue/resolve/main"),
     instead_of_none="the embedded weights",
     instead_of_some="the first two where both are there, with the page's own grey for shading; with one of them the "
     "stage inknhue fails; the embedded weights where there are neither",
 )
-MODEL_SETS: Final = {chosen.name: chosen for chosen in (STYLE2PAINTS, INKNHUE)}
-FETCHABLE: Final = tuple(name for name, chosen in MODEL_SETS.items() if chosen.repository)
+INCEPTION: Final = ModelSet(
+    name="inception",
+    files=("pt_inception-2015-12-05-6726825d.pth",),
+    source=Source("https://github.com", "GITHUB_ENDPOINT", "mseitzer/pytorch-fid/releases/download/fid_weights"),
+    instead_of_none="nothing: FID and KID are left out",
+    instead_of_some="nothing",
+)
+MODEL_SETS: Final = {chosen.name: chosen for chosen in (STYLE2PAINTS, INKNHUE, INCEPTION)}
+SOURCES: Final = {name: chosen.source for name, chosen in MODEL_SETS.items() if chosen.source}
+"""Of the sets that can be fetched."""
 
 
 def fetch_set(chosen: ModelSet, models: Path, hub: Hub, console: Console) -> None:
@@ -56,15 +75,15 @@ def fetch_set(chosen: ModelSet, models: Path, hub: Hub, console: Console) -> Non
         HubError: a file could not be had; the message says how to put this one and those after it here by hand.
         ModelMissingError: a file could not be written.
     """
-    assert chosen.repository is not None
+    source = SOURCES[chosen.name]
     waiting = list(zip(chosen.files, chosen.paths(models), strict=True))
     with _make_progress(console) as progress:
         while waiting:
             file, path = waiting[0]
             try:
-                _fetch_file(hub, chosen.repository, file, path, progress)
+                _fetch_file(hub, source.folder, file, path, progress)
             except HubError as error:
-                by_hand = "\n".join(_explain_by_hand(hub.url(chosen.repository, file), path) for file, path in waiting)
+                by_hand = "\n".join(_explain_by_hand(hub.url(source.folder, file), path) for file, path in waiting)
                 raise HubError(f"{error}\nRun it again to go on, or put these there by hand:\n{by_hand}") from error
             waiting.pop(0)
 
@@ -79,9 +98,9 @@ def _make_progress(console: Console) -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal)
 
 
-def _fetch_file(hub: Hub, repository: str, file: str, path: Path, progress: Progress) -> None:
+def _fetch_file(hub: Hub, folder: str, file: str, path: Path, progress: Progress) -> None:
     task = progress.add_task(path.name, total=None)
-    fetched = hub.fetch(repository, file, path, lambda done, total: progress.update(task, completed=done, total=total))
+    fetched = hub.fetch(folder, file, path, lambda done, total: progress.update(task, completed=done, total=total))
     progress.remove_task(task)
     said = f"{path}: {'fetched' if fetched else 'here already'}, {decimal(path.stat().st_size)}"
     progress.console.print(said, markup=False, highlight=False, soft_wrap=True)
@@ -94,7 +113,7 @@ def _explain_by_hand(url: str, path: Path) -> str:
 def _describe_set(chosen: ModelSet, models: Path) -> Iterator[str]:
     paths = chosen.paths(models)
     there = [path for path in paths if path.is_file()]
-    whence = f"`nurie models fetch {chosen.name}`" if chosen.repository else "put there by you, never fetched"
+    whence = f"`nurie models fetch {chosen.name}`" if chosen.source else "put there by you, never fetched"
     yield f"{chosen.name} ({whence})"
     for path in paths:
         yield f"  {path}  {decimal(path.stat().st_size) if path in there else 'missing'}"

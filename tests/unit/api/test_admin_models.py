@@ -8,6 +8,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,13 +16,18 @@ import pytest
 
 from admin.__main__ import main
 from admin.hub import Hub, HubError, Promise
-from admin.models import INKNHUE
+from admin.models import INCEPTION, INKNHUE, MODEL_SETS
 from common.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
 REPOSITORY = "rossiyareich/inknhue"
+FOLDER = f"{REPOSITORY}/resolve/main"
 BODIES = {file: os.urandom(300_000 + 1000 * number) for number, file in enumerate(INKNHUE.files)}
 FIRST = INKNHUE.files[0]
+RELEASE = "mseitzer/pytorch-fid/releases/download/fid_weights"
+NETWORK = os.urandom(300_000)
+NAMED = f"network-{hashlib.sha256(NETWORK).hexdigest()[:8]}.pth"
+[INCEPTION_FILE] = INCEPTION.files
 
 
 class FakeHub(ThreadingHTTPServer):
@@ -54,6 +60,9 @@ class FakeHubHandler(BaseHTTPRequestHandler):
             self.reply(hub.status)
         elif self.path.startswith("/bytes/"):
             self.send_bytes(self.path.removeprefix("/bytes/"))
+        elif self.path.startswith(f"/{RELEASE}/"):
+            # As GitHub does it: it says nothing of the file, only its bytes' server does.
+            self.reply(302, Location=f"{hub.bytes_at}/{self.path.removeprefix(f'/{RELEASE}/')}")
         elif repository == hub.moved_from:
             self.reply(307, Location=f"/{REPOSITORY}/resolve/main/{file}")
         elif repository == REPOSITORY and file in hub.files:
@@ -66,7 +75,8 @@ class FakeHubHandler(BaseHTTPRequestHandler):
 
     def send_bytes(self, file: str) -> None:
         body, asked = self.server.files[file], self.headers["Range"]
-        self.server.gets.append((file, asked))
+        if self.command == "GET":
+            self.server.gets.append((file, asked))
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
         headers = {"Content-Range": f"bytes {start}-{len(body) - 1}/{len(body)}"} if asked else {}
         # The ETag of the bytes' server is another than the hub's.
@@ -77,7 +87,8 @@ class FakeHubHandler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(body[:cut_after])
+        if self.command == "GET":
+            self.wfile.write(body[:cut_after])
 
     do_GET = do_HEAD = answer  # noqa: N815  the names are http.server's
 
@@ -89,6 +100,7 @@ class FakeHubHandler(BaseHTTPRequestHandler):
 def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHub]:
     server = FakeHub()
     monkeypatch.setenv("HF_ENDPOINT", server.url)
+    monkeypatch.setenv("GITHUB_ENDPOINT", server.url)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -226,14 +238,14 @@ def test_without_the_hub_it_says_what_to_put_where_and_that_files_here_were_not_
 def test_a_repository_that_moved_on_the_hub_is_followed(hub, tmp_path):
     hub.moved_from = "old/name"
     with closing(Hub(hub.url)) as client:
-        assert client.fetch("old/name", FIRST, tmp_path / "file", lambda done, total: None)
+        assert client.fetch("old/name/resolve/main", FIRST, tmp_path / "file", lambda done, total: None)
     assert (tmp_path / "file").read_bytes() == BODIES[FIRST]
 
 
 def test_a_redirect_to_another_host_without_https_is_refused(hub, tmp_path):
     hub.bytes_at = "http://elsewhere.invalid"
     with closing(Hub(hub.url)) as client, pytest.raises(HubError, match=r"elsewhere\.invalid, which is not https"):
-        client.fetch(REPOSITORY, FIRST, tmp_path / "file", lambda done, total: None)
+        client.fetch(FOLDER, FIRST, tmp_path / "file", lambda done, total: None)
 
 
 @pytest.mark.parametrize("endpoint", ["no-url", "http://[", "ftp://127.0.0.1"])
@@ -248,7 +260,7 @@ def test_progress_counts_from_what_is_here_already_to_the_whole(hub, tmp_path):
     partial.write_bytes(BODIES[FIRST][:250_000])
     seen: list[tuple[int, int]] = []
     with closing(Hub(hub.url)) as client:
-        client.fetch(REPOSITORY, FIRST, tmp_path / "file", lambda done, total: seen.append((done, total)))
+        client.fetch(FOLDER, FIRST, tmp_path / "file", lambda done, total: seen.append((done, total)))
     assert seen == sorted(seen)
     assert seen[0][0] > 250_000
     assert seen[-1] == (300_000, 300_000)
@@ -297,7 +309,7 @@ def test_the_list_says_what_is_here_what_is_missing_and_what_is_used(hub, folder
 def test_without_any_files_the_list_says_that_embedded_weights_are_used(folder, capsys):
     assert main(["models", "list"]) == 0
     said = capsys.readouterr().out
-    assert said.count("missing") == 7
+    assert said.count("missing") == 8
     assert said.count("used instead: the embedded weights") == 2
 
 
@@ -308,6 +320,66 @@ def test_of_some_of_inknhues_files_the_list_says_when_they_are_used(hub, folder,
     assert main(["models", "list"]) == 0
     # The stage does not want the shader; on one of the other two it fails, see workers.inknhue.weights.
     assert "used instead: the first two where both are there" in capsys.readouterr().out
+
+
+@pytest.fixture
+def named(hub: FakeHub, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a network belongs that stands in for Inception's: one whose name says how its SHA-256 starts."""
+    monkeypatch.setitem(MODEL_SETS, INCEPTION.name, replace(INCEPTION, files=(NAMED,)))
+    hub.files[NAMED] = NETWORK
+    return folder.parent / INCEPTION.name / NAMED
+
+
+def fetch_inception() -> int:
+    return main(["models", "fetch", "inception"])
+
+
+def test_a_release_is_fetched_and_not_again(named, hub, capsys):
+    assert fetch_inception() == fetch_inception() == 0
+    assert named.read_bytes() == NETWORK
+    assert hub.gets == [(NAMED, None)]
+    assert "here already" in capsys.readouterr().out
+
+
+def test_of_a_release_too_the_next_run_fetches_the_rest(named, hub):
+    hub.cut_after = 200_000
+    assert fetch_inception() == 2
+    [kept] = partials(named.parent)
+    hub.cut_after = None
+    hub.gets.clear()
+    assert fetch_inception() == 0
+    assert hub.gets == [(NAMED, f"bytes={kept}-")]
+    assert here(named.parent) == {NAMED: NETWORK}
+
+
+def test_a_file_whose_sha256_is_not_as_its_name_says_is_deleted(hub, folder, capsys):
+    hub.files[INCEPTION_FILE] = NETWORK
+    assert fetch_inception() == 2
+    assert here(folder.parent) == {}
+    said = capsys.readouterr().err
+    assert f"SHA-256 {hashlib.sha256(NETWORK).hexdigest()}, where its name promises 6726825d" in said
+
+
+def test_without_its_hub_a_release_is_named_with_where_to_put_it(hub, folder, capsys):
+    hub.status = 503
+    assert fetch_inception() == 2
+    place = folder.parent / "inception" / INCEPTION_FILE
+    assert f"  {hub.url}/{RELEASE}/{INCEPTION_FILE}\n    as {place}\n" in capsys.readouterr().err
+
+
+def test_the_list_says_what_is_left_out_without_inception(named, capsys):
+    main(["models", "list"])
+    assert "used instead: nothing: FID and KID are left out" in capsys.readouterr().out
+    fetch_inception()
+    main(["models", "list"])
+    assert capsys.readouterr().out.endswith(f"{named}  300.0 kB\n  used: these\n")
+
+
+def test_the_help_names_the_variables_of_mirrors(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["models", "fetch", "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "GITHUB_ENDPOINT names a mirror of https://github.com (inception)" in said
 
 
 def test_what_people_put_there_is_never_fetched(folder, capsys):
