@@ -30,7 +30,7 @@ PAGE_TASKS: Final = {
 }
 """The task that does a stage's work on one page; each runs on the queue named like its stage."""
 
-CODE_VERSIONS: Final = {Stage.CGAN: 4, Stage.S2P: 2, Stage.INKNHUE: 2, Stage.METRICS: 1}
+CODE_VERSIONS: Final = {Stage.CGAN: 4, Stage.S2P: 2, Stage.INKNHUE: 2, Stage.METRICS: 2}
 """Raise a stage's number when its results change, so that results kept under the old stage keys are not used again."""
 
 TRAINING_VERSION: Final = 3

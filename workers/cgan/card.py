@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from common.names import TRAINING_VERSION
+from common.palette import find_palette
 from common.params import TRAINING_PARAMS, JobParams
 from workers.cgan.model import ReferenceModel
-from workers.cgan.palette import find_palette
 from workers.cgan.presets import Model
 from workers.cgan.progress import TrainingProgress
 

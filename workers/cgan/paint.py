@@ -8,13 +8,14 @@ from numpy.typing import NDArray
 
 from common.hints import Hints
 from common.lab import lab_to_rgb_keep_lightness, page_lightness
+from common.palette import find_palette
 from common.params import JobParams
 from common.screentone import smooth_screentone
 from workers.cgan.bubbles import cover_letters, find_white
 from workers.cgan.hints import pick_hints
 from workers.cgan.lines import find_lines
 from workers.cgan.model import ReferenceModel
-from workers.cgan.palette import colour_regions, fade_in_ink, find_palette
+from workers.cgan.palette import colour_regions, fade_in_ink
 from workers.cgan.reading import read_page
 from workers.cgan.regions import segment_regions
 from workers.cgan.result import CganResult

@@ -1,4 +1,4 @@
-"""The colours of regions: robust medians, saturation, and the references' own palette. Pure."""
+"""The colours of regions: robust medians, saturation, and the pull to the references' own palette. Pure."""
 
 from typing import Final
 
@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from common.palette import find_nearest
 from workers.cgan.regions import find_insides
 
-PALETTE_ROUNDS: Final = 20
 PALETTE_PULL: Final = 0.5
 """How far a region's colour goes to its palette colour when it lies close by; 1 would be all the way."""
 PALETTE_NEAR: Final = 8.0
@@ -41,7 +41,7 @@ def colour_regions(
         lightness: (H, W) float32, 0..100.
         regions: (H, W) uint16, 0 = line.
         factor: on chroma.
-        palette_lab: (K, 3) float32 Lab, from `find_palette`.
+        palette_lab: (K, 3) float32 Lab, from `common.palette`.
 
     Returns:
         a and b of the draft, (H, W, 2) float32; and each region's confidence by id, (count,) float32, 0..1.
@@ -67,38 +67,10 @@ def colour_regions(
     return coloured, sure.astype(np.float32)
 
 
-def find_palette(samples_lab: NDArray[np.float32], size: int) -> NDArray[np.float32]:
-    """The main colours of pixels, by k-means in Lab; the same samples give the same palette.
-
-    Args:
-        samples_lab: (N, 3) float32 Lab, N at least 1.
-        size: number of colours, at least 1.
-
-    Returns:
-        (K, 3) float32 Lab, K ≤ size, the most frequent first.
-    """
-    # It starts from the mean and then always the colour furthest from all before, weighed against outliers by rank.
-    centres = [samples_lab.mean(axis=0)]
-    gap = np.full(len(samples_lab), np.inf)
-    for _ in range(min(size, len(samples_lab)) - 1):
-        gap = np.minimum(gap, ((samples_lab - centres[-1]) ** 2).sum(axis=1))
-        centres.append(samples_lab[int(np.argsort(gap, kind="stable")[int(0.98 * (len(gap) - 1))])])
-    palette = np.array(centres, dtype=np.float32)
-    mass = np.zeros(len(palette))
-    for _ in range(PALETTE_ROUNDS):
-        nearest = _nearest(samples_lab, palette)
-        mass = np.bincount(nearest, minlength=len(palette)).astype(np.float64)
-        sums = [np.bincount(nearest, weights=samples_lab[:, c], minlength=len(palette)) for c in range(3)]
-        moved = np.column_stack(sums) / np.maximum(mass, 1)[:, None]
-        palette = np.where((mass > 0)[:, None], moved, palette).astype(np.float32)
-    order = np.argsort(-mass, kind="stable")
-    return palette[order[mass[order] > 0]]
-
-
 def pull_to_palette(colours: NDArray[np.floating], palette_lab: NDArray[np.float32]) -> NDArray[np.float32]:
     """Move colours (N, 3) Lab towards the nearest of a palette (K, 3), the less the further it is; (N, 3) float32."""
     points = colours.astype(np.float32)
-    offset = palette_lab[_nearest(points, palette_lab)] - points
+    offset = palette_lab[find_nearest(points, palette_lab)] - points
     pull = PALETTE_PULL * np.exp(-((offset**2).sum(axis=1) / PALETTE_NEAR**2))
     return np.asarray(points + offset * pull[:, None], dtype=np.float32)
 
@@ -146,9 +118,3 @@ def _fill_lines(chroma: NDArray[np.float32], regions: NDArray[np.uint16]) -> Non
     off = np.flatnonzero(~line.ravel())
     owner[nearest.ravel()[off]] = off
     chroma[line] = chroma.reshape(-1, 2)[owner[nearest[line]]]
-
-
-def _nearest(points: NDArray[np.float32], centres: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Index of the nearest of (K, 3) centres for each of (N, 3) points, without an (N, K, 3) array."""
-    cross = points @ centres.T
-    return np.asarray(np.argmin((centres**2).sum(axis=1) - 2 * cross, axis=1))

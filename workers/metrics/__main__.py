@@ -2,67 +2,85 @@
 
 import argparse
 import json
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from common.errors import NurieError
-from common.imaging import decode_image
-from workers.metrics.pairs import Pairing, pair_pictures
-from workers.metrics.report import render_report, show_page
-from workers.metrics.score import SCORE_VERSION, PageScore, score_page
-from workers.metrics.table import format_table, mean_figures
+from common.imaging import ImageLimits
+from workers.metrics.evaluation import evaluate_sets
+from workers.metrics.pairs import list_pictures
+from workers.metrics.pictures import PictureFile, PictureSets
+from workers.metrics.report import render_report
+from workers.metrics.result import Evaluation
+from workers.metrics.table import format_csv, format_table
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; the exit code is 2 when what was given cannot be scored."""
-    parser = argparse.ArgumentParser(prog="python -m workers.metrics", description=__doc__)
-    parser.add_argument("real_dir", type=Path, metavar="REAL_DIR", help="true pages in colour")
-    parser.add_argument("output_dir", type=Path, metavar="OUTPUT_DIR", help="results: STEM.png or STEM/final.png")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here as well")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write an HTML page with the pictures here")
-    options = parser.parse_args(arguments)
+    """Run the command; the exit code is 2 when what was given cannot be scored, 3 when only some of it can."""
+    options = _parse_arguments(arguments)
     try:
-        _score_folders(options)
+        sets = PictureSets(
+            real=list_pictures(options.real_dir),
+            output=list_pictures(options.output_dir),
+            references=[PictureFile(str(path), path.read_bytes) for path in options.reference],
+        )
+        evaluation = evaluate_sets(sets, limits=ImageLimits(), models=options.models)
+        _write(options.json, lambda: json.dumps(evaluation.to_dict(), indent=2, allow_nan=False, ensure_ascii=False))
+        _write(options.csv, lambda: format_csv(evaluation))
+        _write(options.report, lambda: render_report(evaluation))
     except (NurieError, OSError) as error:
         print(f"workers.metrics: {error}", file=sys.stderr)
         return 2
-    return 0
+    print(format_table(evaluation.scores), *_notes(evaluation), sep="\n")
+    return 3 if evaluation.failed else 0
 
 
-def _score_folders(options: argparse.Namespace) -> None:
-    pairing = pair_pictures(options.real_dir, options.output_dir)
-    scores: dict[str, PageScore] = {}
-    shown_pages: list[str] = []
-    for stem, real_path, output_path in pairing.pairs:
-        truth_rgb = decode_image(real_path.read_bytes(), str(real_path))
-        output_rgb = decode_image(output_path.read_bytes(), str(output_path))
-        scores[stem] = score_page(output_rgb, truth_rgb, None)
-        if options.report:
-            shown_pages.append(show_page(stem, truth_rgb, output_rgb))
-    notes = [f"no result for {stem}" for stem in pairing.real_only]
-    notes += [f"no true page for {stem}" for stem in pairing.output_only]
-    print(format_table(scores), *notes, sep="\n")
-    if options.json:
-        figures = json.dumps(_figures(scores, pairing), indent=2, allow_nan=False, ensure_ascii=False)
-        _write(options.json, figures + "\n")
-    if options.report:
-        _write(options.report, render_report(scores, shown_pages, notes))
+def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m workers.metrics", description=__doc__)
+    parser.add_argument("real_dir", type=Path, metavar="REAL_DIR", help="true pages in colour")
+    parser.add_argument("output_dir", type=Path, metavar="OUTPUT_DIR", help="results: STEM.png or STEM/final.png")
+    parser.add_argument("--reference", type=Path, nargs="+", default=[], metavar="REF", help="follow their palette")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the pages' figures here")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write an HTML page with figures and pictures here")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        default=Path(os.environ.get("NURIE_MODELS", "models")),
+        metavar="DIR",
+        help="folder of models, which has inception/ for FID and KID (default: NURIE_MODELS, else models)",
+    )
+    return parser.parse_args(arguments)
 
 
-def _figures(scores: dict[str, PageScore], pairing: Pairing) -> dict[str, Any]:
-    return {
-        "version": SCORE_VERSION,
-        "pages": {stem: score.to_dict() for stem, score in scores.items()},
-        "mean": mean_figures(scores),
-        "real_only": list(pairing.real_only),
-        "output_only": list(pairing.output_only),
-    }
+def _write(path: Path | None, render: Callable[[], str]) -> None:
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(render(), encoding="utf-8", newline="")
 
 
-def _write(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+def _notes(evaluation: Evaluation) -> list[str]:
+    """What belongs under the table."""
+    distances, palette = evaluation.distances, evaluation.palette
+    notes = [f"no result for {name}" for name in evaluation.real_only]
+    notes += [f"no true page for {name}" for name in evaluation.output_only]
+    notes += [f"not scored: {fault}" for fault in evaluation.failed.values()]
+    notes += [
+        f"{name}: resized from {score.resized_from[0]}×{score.resized_from[1]} to {score.size[0]}×{score.size[1]}"
+        for name, score in evaluation.scores.items()
+        if score.resized_from
+    ]
+    if distances.reason:
+        notes.append(f"FID –, KID –: {distances.reason}")
+    elif distances.fid is not None and distances.kid is not None:
+        error = "" if distances.kid_standard_error is None else f" ± {distances.kid_standard_error:.5f}"
+        notes.append(f"FID {distances.fid:.3f}, KID {distances.kid:.5f}{error}")
+    notes += [distances.warning] if distances.warning else []
+    if palette and palette.spread is not None and palette.drift is not None:
+        notes.append(f"palette: spread {palette.spread:.2f}, drift {palette.drift:.2f}")
+    return notes
 
 
 if __name__ == "__main__":

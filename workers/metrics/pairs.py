@@ -1,50 +1,63 @@
-"""Which output belongs to which true page: by file stem, never by order."""
+"""Which output belongs to which true page: by name, never by order. Pure but for the listing of folders."""
 
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
+from common.archives import natural_key
 from common.errors import InputError
 from common.imaging import READ_SUFFIXES
 from common.names import PICTURE_FORMATS, Artifact, artifact_filename
+from workers.metrics.pictures import PictureFile
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """The pairs, by stem, and the stems that stand alone on either side; all sorted."""
+    """The true page of each output that has one, and the names that stand alone on either side; by index."""
 
-    pairs: tuple[tuple[str, Path, Path], ...]
-    real_only: tuple[str, ...]
-    output_only: tuple[str, ...]
+    real_of_output: dict[int, int]
+    real_only: tuple[int, ...]
+    output_only: tuple[int, ...]
 
 
-def pair_pictures(real_dir: Path, output_dir: Path) -> Pairing:
-    """Pair the pictures of two folders.
-
-    Args:
-        real_dir: true pages, `STEM.png` (or any suffix that we read).
-        output_dir: results, `STEM.png` likewise, or as the stages write them: `STEM/final.png`.
-
-    Raises:
-        InputError: a path is no folder, a stem stands for two pictures, or no picture has a partner.
-    """
-    real, output = list_pictures(real_dir), list_pictures(output_dir)
-    stems = sorted(real.keys() & output.keys())
-    if not stems:
-        raise InputError(
-            f"no picture in {real_dir} ({len(real)}) has a partner of the same stem in {output_dir} ({len(output)})"
-        )
+def pair_names(real: Sequence[str], output: Sequence[str]) -> Pairing:
+    """Pair names without suffix: by the whole path, or else by the last part, where only one on each side has it."""
+    pairs: dict[int, int] = {}
+    for form in (_drop_suffix, _take_stem):
+        real_names, output_names = [form(name) for name in real], [form(name) for name in output]
+        taken = set(pairs.values())
+        free = {real_names[index]: index for index in _unique(real_names) if index not in taken}
+        for index in _unique(output_names):
+            if index not in pairs and output_names[index] in free:
+                pairs[index] = free[output_names[index]]
+    paired = set(pairs.values())
     return Pairing(
-        pairs=tuple((stem, real[stem], output[stem]) for stem in stems),
-        real_only=tuple(sorted(real.keys() - output.keys())),
-        output_only=tuple(sorted(output.keys() - real.keys())),
+        real_of_output=dict(sorted(pairs.items())),
+        real_only=tuple(index for index in range(len(real)) if index not in paired),
+        output_only=tuple(index for index in range(len(output)) if index not in pairs),
     )
 
 
-def list_pictures(folder: Path) -> dict[str, Path]:
-    """The pictures of a folder by stem; a folder in it that holds a `final` picture counts by its name.
+def label_names(names: Sequence[str]) -> list[str]:
+    """What to call each picture in a table: its name without suffix, or with it, or numbered: never twice the same."""
+    short = [_drop_suffix(name) for name in names]
+    alone = set(_unique(short))
+    labels: dict[str, None] = {}  # in order, and quick to look up
+    for index, name in enumerate(names):
+        label, count = short[index] if index in alone else name, 1
+        while label in labels:
+            count += 1
+            label = f"{name} ({count})"
+        labels[label] = None
+    return list(labels)
+
+
+def list_pictures(folder: Path) -> list[PictureFile]:
+    """The pictures of a folder, 2 before 10; a folder in it that holds a `final` picture counts by its own name.
 
     Raises:
-        InputError: no such folder, or a stem stands for two pictures.
+        InputError: no such folder, no picture in it, or a stem stands for two pictures.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder")
@@ -56,9 +69,31 @@ def list_pictures(folder: Path) -> dict[str, Path]:
         if stem in pictures:
             raise InputError(f"{folder}: {pictures[stem].name} and {entry.name} share the stem {stem}; keep one")
         pictures[stem] = picture
-    return pictures
+    if not pictures:
+        raise InputError(f"{folder}: no picture in it ({', '.join(READ_SUFFIXES)})")
+    # The suffix is the file's: a stem may have dots of its own.
+    return [
+        PictureFile(stem + pictures[stem].suffix, pictures[stem].read_bytes)
+        for stem in sorted(pictures, key=natural_key)
+    ]
 
 
 def _final_of(folder: Path) -> Path | None:
     names = (artifact_filename(Artifact.FINAL, picture_format) for picture_format in PICTURE_FORMATS)
     return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _drop_suffix(name: str) -> str:
+    path = PurePosixPath(name)
+    return str(path.with_suffix("")) if path.suffix.lower() in READ_SUFFIXES else name
+
+
+def _take_stem(name: str) -> str:
+    return PurePosixPath(_drop_suffix(name)).name
+
+
+def _unique(names: Iterable[str]) -> list[int]:
+    """Indices of the names that stand there once."""
+    names = list(names)
+    counts = Counter(names)
+    return [index for index, name in enumerate(names) if counts[name] == 1]

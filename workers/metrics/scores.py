@@ -1,20 +1,11 @@
-"""The figures of a pair of pictures. Pure; each goes over the picture in strips of rows, so memory stays bounded."""
+"""The figures of a pair of pictures that go by pixel. Pure."""
 
-from collections.abc import Iterator
-from typing import Final
+import math
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from skimage.color import deltaE_ciede2000
-
-from common.lab import rgb_to_lab
-
-MAX_PSNR_DB: Final = 150.0
-"""What equal pictures score: JSON has no infinity, and 8-bit pictures that differ at all stay below this."""
-SSIM_WINDOW_PX: Final = 7
-_STRIP_PIXELS: Final = 250_000
 
 
 def fit_to(picture_rgb: NDArray[np.uint8], height: int, width: int) -> NDArray[np.uint8]:
@@ -38,63 +29,24 @@ def psnr_db(first_rgb: NDArray[np.uint8], second_rgb: NDArray[np.uint8]) -> floa
         second_rgb: the same shape.
 
     Returns:
-        dB, at most `MAX_PSNR_DB`.
+        dB; infinite when the pictures are equal.
     """
-    squares = 0
-    for rows in _strips(first_rgb.shape):
-        gap = first_rgb[rows].astype(np.int64) - second_rgb[rows]
-        squares += int((gap * gap).sum())
+    squares = cv2.norm(first_rgb, second_rgb, cv2.NORM_L2SQR)
     if squares == 0:
-        return MAX_PSNR_DB
-    return float(10 * np.log10(255.0**2 * first_rgb.size / squares))
+        return math.inf
+    return 10 * math.log10(255.0**2 * first_rgb.size / squares)
 
 
-def ssim(first_rgb: NDArray[np.uint8], second_rgb: NDArray[np.uint8]) -> float | None:
-    """Structural similarity: 7×7 uniform window, sample covariances, mean over pixels and channels.
-
-    Windows that reach over the border are left out, as in scikit-image.
-
-    Args:
-        first_rgb: (H, W, 3) uint8, RGB, 0..255.
-        second_rgb: the same shape.
-
-    Returns:
-        -1..1, or None when a side is shorter than the window.
-
-    Source: Wang, Bovik, Sheikh & Simoncelli 2004, "Image Quality Assessment: From Error Visibility to Structural
-        Similarity", section III.B; with a uniform window where the paper has a Gaussian one.
-    """
-    height, width = first_rgb.shape[:2]
-    if min(height, width) < SSIM_WINDOW_PX:
-        return None
-    border = SSIM_WINDOW_PX // 2
-    total = 0.0
-    for rows in _strips((height - 2 * border, width)):
-        with_border = slice(rows.start, rows.stop + 2 * border)
-        first, second = (picture[with_border].astype(np.float64) for picture in (first_rgb, second_rgb))
-        total += float(_ssim_map(first, second)[border:-border, border:-border].sum())
-    return total / ((height - 2 * border) * (width - 2 * border) * 3)
+def chroma_gap(first_lab: NDArray[np.float32], second_lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Euclidean distance of each pixel in CIELAB's (a, b) plane, lightness aside: (..., 3) float32 to (...) float32."""
+    gap = first_lab[..., 1:] - second_lab[..., 1:]
+    return np.asarray(cv2.magnitude(gap[..., 0], gap[..., 1]))
 
 
-def delta_e2000(first_rgb: NDArray[np.uint8], second_rgb: NDArray[np.uint8]) -> float:
-    """Mean CIEDE2000 colour difference of two (H, W, 3) uint8 RGB pictures; 1 is about the least that people see.
-
-    Source: Sharma, Wu & Dalal 2005, "The CIEDE2000 Color-Difference Formula", as scikit-image computes it.
-    """
-    total = 0.0
-    for rows in _strips(first_rgb.shape):
-        first, second = rgb_to_lab(first_rgb[rows]), rgb_to_lab(second_rgb[rows])
-        total += float(deltaE_ciede2000(first, second).sum())  # type: ignore[no-untyped-call]
-    return total / (first_rgb.shape[0] * first_rgb.shape[1])
-
-
-def chroma_error(first_rgb: NDArray[np.uint8], second_rgb: NDArray[np.uint8]) -> float:
-    """Mean Euclidean distance in CIELAB's (a, b) plane of two (H, W, 3) uint8 RGB pictures: lightness aside."""
-    total = 0.0
-    for rows in _strips(first_rgb.shape):
-        gap = rgb_to_lab(first_rgb[rows])[..., 1:] - rgb_to_lab(second_rgb[rows])[..., 1:]
-        total += float(np.hypot(gap[..., 0], gap[..., 1]).sum(dtype=np.float64))
-    return total / (first_rgb.shape[0] * first_rgb.shape[1])
+def find_gradient(lightness: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sobel's gradient of (H, W) float32 where it has all neighbours: (2, H-2, W-2) float32."""
+    lightness = np.ascontiguousarray(lightness)
+    return np.stack([cv2.Sobel(lightness, cv2.CV_32F, *axis)[1:-1, 1:-1] for axis in ((1, 0), (0, 1))])
 
 
 def colourfulness(picture_rgb: NDArray[np.uint8]) -> float:
@@ -102,36 +54,17 @@ def colourfulness(picture_rgb: NDArray[np.uint8]) -> float:
 
     Source: Hasler & Süsstrunk 2003, "Measuring Colourfulness in Natural Images", section 7, the metric M̂(3).
     """
-    sums = np.zeros(4, dtype=np.float64)
-    for rows in _strips(picture_rgb.shape):
-        red, green, blue = np.moveaxis(picture_rgb[rows].astype(np.float64), 2, 0)
-        red_green, yellow_blue = red - green, (red + green) / 2 - blue
-        sums += [red_green.sum(), yellow_blue.sum(), (red_green**2).sum(), (yellow_blue**2).sum()]
-    means, squares = np.split(sums / (picture_rgb.shape[0] * picture_rgb.shape[1]), 2)
+    means, squares = np.zeros(2), np.zeros(2)
+    step = max(1, 250_000 // picture_rgb.shape[1])  # rows: what is kept beside the picture stays small
+    for start in range(0, len(picture_rgb), step):
+        opponents = cv2.transform(picture_rgb[start : start + step].astype(np.float32), _OPPONENTS)
+        mean, deviation = (values[:2, 0] for values in cv2.meanStdDev(opponents))
+        share = len(opponents) / len(picture_rgb)
+        means += share * mean
+        squares += share * (deviation**2 + mean**2)
     variances = np.maximum(squares - means**2, 0)
     return float(np.sqrt(variances.sum()) + 0.3 * np.hypot(*means))
 
 
-def _ssim_map(first: NDArray[np.float64], second: NDArray[np.float64]) -> NDArray[np.float64]:
-    """SSIM around each pixel of two (H, W, 3) float64 pictures; only the inside, 3 px from the border, is valid."""
-
-    def mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(cv2.blur(values, (SSIM_WINDOW_PX, SSIM_WINDOW_PX)), dtype=np.float64)
-
-    samples = SSIM_WINDOW_PX**2
-    unbiased = samples / (samples - 1)
-    mean_1, mean_2 = mean(first), mean(second)
-    variance_1 = unbiased * (mean(first * first) - mean_1 * mean_1)
-    variance_2 = unbiased * (mean(second * second) - mean_2 * mean_2)
-    covariance = unbiased * (mean(first * second) - mean_1 * mean_2)
-    floor_mean, floor_variance = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-    likeness = (2 * mean_1 * mean_2 + floor_mean) * (2 * covariance + floor_variance)
-    scale = (mean_1**2 + mean_2**2 + floor_mean) * (variance_1 + variance_2 + floor_variance)
-    return likeness / scale
-
-
-def _strips(shape: tuple[int, ...]) -> Iterator[slice]:
-    """Slices of rows that cover a picture of this shape (H, W, ...), of about a quarter of a megapixel each."""
-    step = max(1, _STRIP_PIXELS // max(1, shape[1]))
-    for start in range(0, shape[0], step):
-        yield slice(start, min(start + step, shape[0]))
+_OPPONENTS = np.array([[1, -1, 0], [0.5, 0.5, -1]], dtype=np.float32)
+"""Red − green, yellow − blue."""

@@ -5,12 +5,13 @@ import numpy as np
 import pytest
 
 from common.lab import page_lightness, rgb_to_lab
+from common.palette import find_palette
 from common.params import JobParams
 from workers.cgan import working_size
 from workers.cgan.bubbles import cover_letters, find_white
 from workers.cgan.hints import MAX_PAGE_HINTS, pick_hints
 from workers.cgan.paint import paint_page
-from workers.cgan.palette import colour_regions, find_palette, pull_to_palette
+from workers.cgan.palette import colour_regions, pull_to_palette
 from workers.cgan.shading import TRUST_RANGE, find_trust, measure_shading
 
 PARAMS = JobParams()
