@@ -24,7 +24,7 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup setup-tests demo serve test lint bench bench-cgan bench-s2p bench-inknhue train-s2p train-inknhue clean requirements
+.PHONY: help setup setup-tests demo serve test lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ train-s2p: setup ## Train the embedded painter on drawn pages and those of PAGES
 
 bench-inknhue: setup ## Measure the inkn'hue room, with PAGES=folder on real pages too; figures in out/bench-inknhue
 	@.venvs/inknhue/bin/python -m bench.inknhue $(if $(PAGES),--pages "$(PAGES)")
+
+bench-metrics: setup ## Measure the metrics room; figures in out/bench-metrics
+	@.venvs/metrics/bin/python -m bench.metrics
 
 train-inknhue: setup ## Train the embedded autoencoder on drawn pages and those of PAGES=folder; an hour on 2 cores
 	@.venvs/inknhue/bin/python -m workers.inknhue.training --out out/inknhue-training $(if $(PAGES),--pages "$(PAGES)") $(if $(STEPS),--steps $(STEPS))

@@ -142,7 +142,7 @@ def _render_palette(evaluation: Evaluation) -> str:
         f"<section><h2>Palette over the chapter</h2><p>{figures}.</p>"
         f'<p class="soft">Each row is a colour of the reference, each cell that colour on a page. {whose}. Spread is '
         "how far a colour wanders between pages, in units of CIELAB: below 3 is hard to see."
-        f"</p>{strips}</section>\n"
+        f'</p><div class="charts">{strips}</div></section>\n'
     )
 
 
@@ -159,8 +159,8 @@ def _render_strip(title: str, palette: Consistency) -> str:
         rows.append(f"<tr><td>{_swatch(track.rgb)}</td><td>{_number(track.spread, 1)}</td>{cells}</tr>")
     note = f'<p class="soft">{more} more pages are not shown.</p>' if more else ""
     return (
-        f'<h3>{title}</h3><div class="scroll"><table class="strip"><thead><tr><th>reference</th><th>spread</th>{head}'
-        f"</tr></thead><tbody>{''.join(rows)}</tbody></table></div>{note}"
+        f'<div><h3>{title}</h3><div class="scroll"><table class="strip"><thead><tr>'
+        f'<th title="in the reference">ref.</th><th>spread</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>{note}</div>'
     )
 
 
@@ -235,7 +235,7 @@ def _render_view(view: PageView) -> str:
     )
     if view.delta_e_counts is not None:
         chart = draw_histogram(view.delta_e_counts.tolist(), "ΔE2000")
-        figures += f"<figure>{chart}<figcaption>pixels by ΔE2000</figcaption></figure>"
+        figures += f'<figure class="wide">{chart}<figcaption>pixels by ΔE2000</figcaption></figure>'
     return f'<h3>{escape(view.name)}</h3><div class="views">{figures}</div>\n'
 
 
