@@ -119,13 +119,13 @@ def open_inception(models: Path, sha256_start: str = SHA256_START) -> Inception 
         return None
     from workers.devices import pick_device
 
-    network = _build_network()
+    network = build_network()
     tensors = _check_tensors(_read_checkpoint(path, sha256_start), network.state_dict(), path)
     network.load_state_dict(tensors, assign=True)
     return Inception(network.requires_grad_(False).eval(), pick_device())
 
 
-def _build_network() -> "nn.Module":
+def build_network() -> "nn.Module":
     """torch-fidelity's network, without values: on PyTorch's device `meta`.
 
     Its constructor always unpickles a file of weights, code included, or downloads one. It is given an empty one of our

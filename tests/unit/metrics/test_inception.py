@@ -42,7 +42,7 @@ def tensors():
             return torch.randn(shape, generator=generator) * math.sqrt(2 / math.prod(shape[1:]))
         return torch.ones(shape) if name.endswith(("bn.weight", "running_var")) else torch.zeros(shape)
 
-    wanted = room._build_network().state_dict()
+    wanted = room.build_network().state_dict()
     return {name: fill(name, t.shape) for name, t in wanted.items() if not name.endswith("num_batches_tracked")}
 
 
@@ -134,7 +134,7 @@ def test_without_the_file_there_is_no_network(tmp_path):
 
 
 def test_a_checkpoint_in_pytorchs_old_format_and_with_its_counters_opens(tensors, tmp_path):
-    counters = {name: torch.tensor(7) for name in room._build_network().state_dict() if name.endswith("_tracked")}
+    counters = {name: torch.tensor(7) for name in room.build_network().state_dict() if name.endswith("_tracked")}
     start = install(tmp_path, {**tensors, **counters}, _use_new_zipfile_serialization=False)
     assert open_inception(tmp_path, start) is not None
 
