@@ -7,6 +7,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 LOCAL_TENANT = "local"
 """The tenant of the embedded mode, which has no auth."""
+WHOLE_SET = 0
+"""The number of the row that stands beside a job's pages for all of them together. It is no page: only METRICS is due
+on it, once every page has ended, and clients see it as the job's report and error."""
 
 
 class Base(DeclarativeBase):
@@ -90,7 +93,7 @@ class Page(Base):
     __table_args__ = (Index(None, "status", "stage"),)
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True)  # 1 is the first
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)  # 1 is the first page; 0 is WHOLE_SET
     name: Mapped[str] = mapped_column(Text)  # as the client named it, with folders
     status: Mapped[str] = mapped_column(String(16))
     stage: Mapped[str | None] = mapped_column(String(16))  # due or under way; None when the page has ended

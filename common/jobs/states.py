@@ -42,12 +42,13 @@ JOB_MOVES: Final[dict[JobStatus, frozenset[JobStatus]]] = {
 }
 
 PAGE_MOVES: Final[dict[PageStatus, frozenset[PageStatus]]] = {
-    PageStatus.QUEUED: frozenset({PageStatus.RUNNING, PageStatus.FAILED, PageStatus.CANCELLED}),
+    # The whole set alone is skipped before it ran, and queued again after that.
+    PageStatus.QUEUED: frozenset({PageStatus.RUNNING, PageStatus.FAILED, PageStatus.CANCELLED, PageStatus.SKIPPED}),
     PageStatus.RUNNING: frozenset(PageStatus) - {PageStatus.RUNNING},
     PageStatus.SUCCEEDED: frozenset({PageStatus.QUEUED}),
     PageStatus.FAILED: frozenset({PageStatus.QUEUED}),
     PageStatus.CANCELLED: frozenset(),
-    PageStatus.SKIPPED: frozenset(),
+    PageStatus.SKIPPED: frozenset({PageStatus.QUEUED}),
 }
 
 JOB_ENDED: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED})
