@@ -14,6 +14,7 @@ from common.jobs.models import WHOLE_SET, Job, Page, ReferenceModel, Worker
 from common.jobs.states import (
     JOB_OPEN,
     PAGE_ENDED,
+    JobKind,
     JobStatus,
     ModelStatus,
     PageStatus,
@@ -172,7 +173,10 @@ class DispatchStore:
         return count
 
     def jobs_to_package(self) -> list[tuple[Job, list[Page]]]:
-        """Jobs whose pages have all ended, with these. Also notices jobs whose last page ended unnoticed."""
+        """Jobs of which all has ended, each with its pages, or an evaluation with its set.
+
+        Also notices jobs whose last page ended unnoticed.
+        """
         with self._database.writing() as session:
             open_pages = select(Page.job_id).where(Page.status.not_in(PAGE_ENDED))
             stuck = (
@@ -182,8 +186,8 @@ class DispatchStore:
                 finish_pages(session, job)
         with self._database.reading() as session:
             jobs = session.scalars(select(Job).where(Job.status == JobStatus.PACKAGING).order_by(Job.id)).all()
-            pages = select(Page).where(Page.number > WHOLE_SET).order_by(Page.number)
-            return [(job, list(session.scalars(pages.where(Page.job_id == job.id)))) for job in jobs]
+            pages = select(Page).order_by(Page.number)
+            return [(job, list(session.scalars(pages.where(*_decisive(job))))) for job in jobs]
 
     def finish_job(self, job_id: str, result_key: str | None) -> JobStatus | None:
         """End a packaged job as its pages ended; None when it is no longer packaging (it was cancelled)."""
@@ -192,9 +196,7 @@ class DispatchStore:
             job = session.get_one(Job, job_id, with_for_update=True)
             if job.status != JobStatus.PACKAGING:
                 return None
-            # A report that failed takes nothing from the pages, which are all there.
-            pages = select(Page.status).where(Page.job_id == job_id, Page.number > WHOLE_SET)
-            statuses = session.scalars(pages).all()
+            statuses = session.scalars(select(Page.status).where(*_decisive(job))).all()
             outcome = job_outcome(Counter(PageStatus(status) for status in statuses))
             assert job.status in job_sources(outcome)
             job.status, job.result_key, job.revision = outcome, result_key, job.revision + 1
@@ -238,6 +240,13 @@ def _lock_pages(session: Session, query: Select[Page]) -> list[Page]:
     locked = session.scalars(select(Job.id).where(Job.id.in_(job_ids)).with_for_update(skip_locked=True)).all()
     again = query.where(Page.job_id.in_(locked)).with_for_update(skip_locked=True)
     return list(session.scalars(again.execution_options(populate_existing=True)))
+
+
+def _decisive(job: Job) -> tuple[ColumnElement[bool], ...]:
+    """What a job ends by: its pages, from which a report that failed takes nothing; an evaluation has only its set."""
+    if job.kind == JobKind.EVALUATE:
+        return Page.job_id == job.id, Page.number == WHOLE_SET
+    return Page.job_id == job.id, Page.number > WHOLE_SET
 
 
 def _has_page_at_cgan() -> ColumnElement[bool]:
@@ -295,7 +304,7 @@ def _candidates(session: Session, interactive_pages: int, most: int, now: float)
     query = (
         select(Job, Page)
         .join(Page, Page.job_id == Job.id)
-        .join(ReferenceModel, ReferenceModel.key == Job.model_key)
+        .outerjoin(ReferenceModel, ReferenceModel.key == Job.model_key)
         .where(Job.status.in_(JOB_OPEN), Job.unpacked.is_(True), ready)
         .where(Page.status == PageStatus.QUEUED, Page.lease_until.is_(None), Page.not_before <= now)
         .where(or_(Page.number > WHOLE_SET, ~open_pages.exists()))

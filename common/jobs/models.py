@@ -76,7 +76,10 @@ class Job(Base):
     params: Mapped[dict[str, Any]] = mapped_column(JSON)
     pages_total: Mapped[int] = mapped_column(Integer)
     references: Mapped[list[dict[str, Any]]] = mapped_column("references_", JSON)  # [{name, key, sha256}]
-    model_key: Mapped[str] = mapped_column(ForeignKey("reference_models.key"), index=True)
+    # {real: [{name, key, sha256}], output: […]} of an evaluation
+    sets: Mapped[dict[str, list[dict[str, Any]]] | None] = mapped_column(JSON(none_as_null=True))
+    # None in an evaluation, which trains nothing
+    model_key: Mapped[str | None] = mapped_column(ForeignKey("reference_models.key"), index=True)
     archive_key: Mapped[str | None] = mapped_column(Text)  # what was sent, until control has unpacked it
     archive_name: Mapped[str | None] = mapped_column(Text)
     unpacked: Mapped[bool] = mapped_column(Boolean)

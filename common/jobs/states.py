@@ -4,6 +4,13 @@ from enum import StrEnum
 from typing import Final
 
 
+class JobKind(StrEnum):
+    """What a job is for: colouring pages, or scoring pictures that somebody has already."""
+
+    COLORIZE = "colorize"
+    EVALUATE = "evaluate"
+
+
 class JobStatus(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"

@@ -15,6 +15,7 @@ from common.jobs.models import WHOLE_SET, Attempt, Job, Page, ReferenceModel, Te
 from common.jobs.states import (
     JOB_ENDED,
     JOB_OPEN,
+    JobKind,
     JobStatus,
     ModelStatus,
     PageStatus,
@@ -47,6 +48,17 @@ class NewJob:
 
 
 @dataclass(frozen=True)
+class NewEvaluation:
+    """A job to be that scores pictures: what lies where, as [{name, key, sha256}]."""
+
+    id: str
+    tenant_id: str
+    real: list[dict[str, Any]]
+    output: list[dict[str, Any]]
+    references: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class SetView:
     """What clients may know of a job's whole set; its figures are too many to be read with every job."""
 
@@ -61,7 +73,7 @@ class JobView:
     """A job with what clients ask about it in one read."""
 
     job: Job
-    model: ReferenceModel
+    model: ReferenceModel | None
     counts: dict[str, int] = field(default_factory=dict)  # page status → number of pages
     whole_set: SetView | None = None  # None where nothing is scored together
 
@@ -107,7 +119,7 @@ class JobStore:
             job = Job(
                 id=new.id,
                 tenant_id=new.tenant_id,
-                kind="colorize",
+                kind=JobKind.COLORIZE,
                 status=JobStatus.QUEUED,
                 params=new.params.model_dump(mode="json"),
                 pages_total=len(new.pages),
@@ -123,6 +135,26 @@ class JobStore:
             session.flush()
             _queue_set(session, job)
             session.add_all(_new_page(new.id, number, page, now) for number, page in enumerate(new.pages, 1))
+
+    def create_evaluation(self, new: NewEvaluation) -> None:
+        now = time.time()
+        with self._database.writing() as session:
+            job = Job(
+                id=new.id,
+                tenant_id=new.tenant_id,
+                kind=JobKind.EVALUATE,
+                status=JobStatus.QUEUED,
+                params={},
+                pages_total=0,
+                references=new.references,
+                sets={"real": new.real, "output": new.output},
+                unpacked=True,
+                created_at=now,
+                updated_at=now,
+            )
+            session.add(job)
+            session.flush()
+            _queue_set(session, job)
 
     def get_job(self, tenant_id: str, job_id: str) -> JobView:
         with self._database.reading() as session:
@@ -186,7 +218,7 @@ class JobStore:
                 return 0
             _reopen(session, job)
             pages = [page for page in failed if page.number != WHOLE_SET]
-            if pages:
+            if pages and job.model_key:
                 _ensure_model(session, job.model_key, time.time())
             for page in pages:
                 _requeue(page, _first_missing_stage(page))
@@ -258,7 +290,7 @@ class JobStore:
                 Page.job_id == job.id, Page.number == WHOLE_SET
             )
         ).one_or_none()
-        model = session.get_one(ReferenceModel, job.model_key)
+        model = session.get_one(ReferenceModel, job.model_key) if job.model_key else None
         return JobView(job, model, counts, SetView(*whole_set) if whole_set else None)
 
 

@@ -38,7 +38,7 @@ class Claim:
     params: JobParams
     artifacts: dict[str, Any]
     truth: dict[str, str] | None  # {key, sha256}
-    model_key: str
+    model_key: str  # empty in a job that has no model
     model_attempt: int  # of the training that made it
 
 
@@ -112,8 +112,9 @@ class WorkStore:
             page = session.get_one(Page, (ref.job_id, ref.number))
             truth = page.truth_key and {"key": page.truth_key, "sha256": page.truth_sha256 or ""}
             params = page_params(job, page)
-            trained = session.get_one(ReferenceModel, job.model_key).attempt
-            return Claim(ref, page.name, params, dict(page.artifacts), truth or None, job.model_key, trained)
+            model = session.get_one(ReferenceModel, job.model_key) if job.model_key else None
+            key, trained = (model.key, model.attempt) if model else ("", 0)
+            return Claim(ref, page.name, params, dict(page.artifacts), truth or None, key, trained)
 
     def renew_page(self, ref: PageRef, stage: Stage) -> bool:
         """Renew the lease; False when the page is no longer this run's."""
@@ -184,12 +185,15 @@ class WorkStore:
                 raise CancelledError(f"job {job_id} was deleted")
             pages = select(Page).where(Page.job_id == job_id, Page.number > WHOLE_SET).order_by(Page.number)
             done = list(session.scalars(pages.where(Page.status == PageStatus.SUCCEEDED)))
+        references = _set_files(job.references)
+        if job.sets is not None:
+            return SetFiles(_set_files(job.sets["real"]), _set_files(job.sets["output"]), [], references)
         names = _names_apart(done)
         return SetFiles(
             real=[SetFile(names[page.number], page.truth_key) for page in done if page.truth_key],
             output=[SetFile(names[page.number], page.artifacts[Artifact.FINAL]["key"]) for page in done],
             pages=[SetFile(names[page.number], page.artifacts[Artifact.SOURCE]["key"]) for page in done],
-            references=[SetFile(entry["name"], entry["key"]) for entry in job.references],
+            references=references,
         )
 
     def page_failures(self, ref: PageRef) -> int:
@@ -322,6 +326,10 @@ def _has_results(session: Session, job_id: str) -> bool:
         Page.job_id == job_id, Page.status == PageStatus.SUCCEEDED, Page.number > WHOLE_SET
     )
     return session.scalar(good.limit(1)) is not None
+
+
+def _set_files(entries: list[dict[str, Any]]) -> list[SetFile]:
+    return [SetFile(entry["name"], entry["key"]) for entry in entries]
 
 
 def _names_apart(pages: list[Page]) -> dict[int, str]:
