@@ -16,14 +16,11 @@ from client.contact_sheet import draw_contact_sheet
 from client.progress import show_progress
 from client.rest import ApiClient, ApiError
 from client.services import ROOT, Services, StartError, free_port, stop_on_signals
-from common.names import Artifact, artifact_filename
+from common.names import SET_ARTIFACTS, Artifact, artifact_filename
 
 SAMPLE = ROOT / "samples" / "chapter"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
 COLUMNS = {"grey": Artifact.SOURCE, "draft": Artifact.DRAFT, "rough": Artifact.ROUGH, "final": Artifact.FINAL}
-REPORT_FILES = {
-    artifact: artifact_filename(artifact) for artifact in (Artifact.REPORT, Artifact.METRICS, Artifact.TABLE)
-}
 FIGURES = (("chroma error", "chroma_error"), ("PSNR, dB", "psnr_db"), ("SSIM", "ssim"), ("ΔE2000", "delta_e2000"))
 
 
@@ -113,9 +110,9 @@ def _write_results(
 ) -> None:
     if "result" in job["links"]:
         (out / f"chapter.{job['params']['archive']}").write_bytes(api.download(job["links"]["result"]))
-    for link, name in REPORT_FILES.items():
-        if link in job["links"]:
-            (out / name).write_bytes(api.download(job["links"][link]))
+    for artifact in SET_ARTIFACTS:
+        if artifact in job["links"]:
+            (out / artifact_filename(artifact)).write_bytes(api.download(job["links"][artifact]))
     truths = {path.stem: path for path in chapter.truths}
     rows = []
     for page in pages:

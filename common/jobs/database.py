@@ -51,8 +51,8 @@ class Database:
         with self.reading() as session:
             session.execute(text("SELECT 1"))
 
-    def migrate(self, revision: str = "head") -> None:
-        """Bring the schema up to date, or up to a revision; safe to call from several processes at once."""
+    def migrate(self) -> None:
+        """Bring the schema up to date; safe to call from several processes at once."""
         if make_url(self.url).get_backend_name() == "sqlite" and (path := make_url(self.url).database):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         config = Config()
@@ -65,7 +65,7 @@ class Database:
                 if connection.dialect.name == "postgresql":  # SQLite's writers wait for each other anyway
                     connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
                 config.attributes["connection"] = connection
-                command.upgrade(config, revision)
+                command.upgrade(config, "head")
         finally:
             engine.dispose()
 
