@@ -9,7 +9,11 @@ from celery import Task
 from common.jobs.work import SetFile
 from common.names import PAGE_TASKS, SET_TASK, Artifact, Stage
 from workers.celery import app
+from workers.metrics.evaluation import evaluate_sets
+from workers.metrics.pictures import PictureFile, PictureSets
+from workers.metrics.report import render_report
 from workers.metrics.score import score_page
+from workers.metrics.table import format_csv
 from workers.stage import StageRun, run_stage
 
 
@@ -32,8 +36,6 @@ def score_final(run: StageRun) -> None:
 
 def score_set(run: StageRun) -> None:
     # Brings networks with it, which the score of a page does without.
-    from workers.metrics.evaluation import PictureFile, PictureSets, evaluate_sets
-
     def pictures(files: Sequence[SetFile]) -> list[PictureFile]:
         # Read one at a time, when their turn comes: a set may be larger than memory.
         return [PictureFile(file.name, partial(run.resources.store.get, file.key)) for file in files]
@@ -44,5 +46,5 @@ def score_set(run: StageRun) -> None:
     evaluation = evaluate_sets(sets, limits=settings.image_limits, models=settings.models, check=run.check_still_ours)
     run.metrics = evaluation.to_dict()
     run.write(Artifact.METRICS, json.dumps(run.metrics, ensure_ascii=False, allow_nan=False).encode())
-    run.write(Artifact.TABLE, evaluation.to_csv().encode())
-    run.write(Artifact.REPORT, evaluation.to_html().encode())
+    run.write(Artifact.TABLE, format_csv(evaluation).encode())
+    run.write(Artifact.REPORT, render_report(evaluation).encode())
