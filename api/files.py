@@ -28,7 +28,7 @@ def get_file(key: str) -> Response:
     if info is None:
         raise NotFoundError("this file is gone")
     stream = store.open(key)
-    response = Response(_chunks(stream), mimetype=allowed.media_type or OCTETS)
+    response = Response(_chunks(stream), content_type=allowed.media_type or OCTETS)
     response.call_on_close(stream.close)
     response.content_length = info.size
     if allowed.filename:

@@ -28,7 +28,7 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class _Checked:
+class Checked:
     """A picture that passed, with the digest of its bytes."""
 
     file: IncomingFile
@@ -49,7 +49,7 @@ def submit_job(context: Context, submission: Submission) -> str:
     params = parse_params(submission.params)
     _check_counts(context, submission)
     # References before pages: they are few, and the likeliest to be forgotten.
-    references = [_check_reference(context, number, file) for number, file in enumerate(submission.references, 1)]
+    references = [check_reference(context, number, file) for number, file in enumerate(submission.references, 1)]
     names = _check_archive(context, submission.archive) if submission.archive else []
     pages = [_check_picture(context, f"page {number}", file) for number, file in enumerate(submission.pages, 1)]
     truths = [_check_picture(context, f"truth {number}", file) for number, file in enumerate(submission.truths, 1)]
@@ -58,15 +58,15 @@ def submit_job(context: Context, submission: Submission) -> str:
     job_id = new_id()
     try:
         new_pages = [NewPage(name, None) for name in names] or [
-            NewPage(page.file.name, _keep(context, page, keys.source(job_id, number)))
+            NewPage(page.file.name, keep_file(context, page, keys.source(job_id, number)))
             for number, page in enumerate(pages, 1)
         ]
         for index, truth in paired.items():
-            kept = _keep(context, truths[truth], keys.truth(job_id, index + 1))
+            kept = keep_file(context, truths[truth], keys.truth(job_id, index + 1))
             page = new_pages[index]
             new_pages[index] = NewPage(page.name, page.source, truth_key=kept["key"], truth_sha256=kept["sha256"])
         kept_references = [
-            _keep(context, reference, keys.reference(job_id, number)) | {"name": reference.file.name}
+            keep_file(context, reference, keys.reference(job_id, number)) | {"name": reference.file.name}
             for number, reference in enumerate(references, 1)
         ]
         archive_key = None
@@ -112,30 +112,34 @@ def _check_counts(context: Context, submission: Submission) -> None:
     settings = context.settings
     if not submission.references:
         raise InputError("references: send at least one coloured page of the same work")
-    if len(submission.references) > settings.max_references:
-        count = len(submission.references)
-        raise TooLargeError(f"references: {count} is over the limit of {settings.max_references}")
+    check_count("references", submission.references, settings.max_references)
     if submission.archive is not None and submission.pages:
         raise InputError("send either pages or an archive, not both")
     if submission.archive is None and not submission.pages:
         raise InputError("pages: send at least one page, or an archive")
-    for what, files in (("pages", submission.pages), ("truths", submission.truths)):
-        if len(files) > settings.max_pages:
-            raise TooLargeError(f"{what}: {len(files)} is over the limit of {settings.max_pages}")
+    check_count("pages", submission.pages, settings.max_pages)
+    check_count("truths", submission.truths, settings.max_pages)
 
 
-def _check_picture(context: Context, what: str, file: IncomingFile) -> _Checked:
+def check_count(what: str, files: Sequence[IncomingFile], limit: int) -> None:
+    """Raises TooLargeError."""
+    if len(files) > limit:
+        raise TooLargeError(f"{what}: {len(files)} is over the limit of {limit}")
+
+
+def _check_picture(context: Context, what: str, file: IncomingFile) -> Checked:
     data = read_all(file, context.settings.max_image_bytes)
     check_image(data, f"{what} ({file.name})", context.settings.image_limits)
-    return _Checked(file, sha256_hex(data), len(data))
+    return Checked(file, sha256_hex(data), len(data))
 
 
-def _check_reference(context: Context, number: int, file: IncomingFile) -> _Checked:
+def check_reference(context: Context, number: int, file: IncomingFile) -> Checked:
+    """Raises InputError: no picture, over a limit, or not in colour."""
     label = f"reference {number} ({file.name})"
     data = read_all(file, context.settings.max_image_bytes)
     if not is_coloured(decode_image(data, label, context.settings.image_limits)):
         raise BadImageError(f"{label} has no colour: send a coloured page")
-    return _Checked(file, sha256_hex(data), len(data))
+    return Checked(file, sha256_hex(data), len(data))
 
 
 def _check_archive(context: Context, archive: IncomingFile) -> list[str]:
@@ -153,6 +157,7 @@ def _check_archive(context: Context, archive: IncomingFile) -> list[str]:
     return [entry.name for entry in entries]
 
 
-def _keep(context: Context, checked: _Checked, key: str) -> dict[str, Any]:
+def keep_file(context: Context, checked: Checked, key: str) -> dict[str, Any]:
+    """Store a file that passed; returns its entry in the truth."""
     checked.file.keep(context.store, key)
     return {"key": key, "sha256": checked.sha256, "size": checked.size, "filename": checked.file.name}

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import time
+from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import Any
 
 from flask import Response, redirect, request
@@ -11,6 +13,7 @@ from flask_openapi.types import ResponseDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.context import get_context
+from api.evaluation import Evaluation, submit_evaluation
 from api.incoming import IncomingFile, SentFile, UploadedFile, safe_name
 from api.intake import Submission, submit_job
 from api.problems import Problem, parse_json_body, problem_response
@@ -18,48 +21,60 @@ from api.replies import json_reply
 from api.schemas import JobListQuery, JobListReply, JobPath, JobQuery, JobReply, JobRequest, RetryReply
 from api.views import view_job
 from common.errors import InputError, NotFoundError
-from common.jobs.states import JOB_ENDED
+from common.jobs.states import JOB_ENDED, JobKind
+from common.names import FILE_TYPES, Artifact
 from common.params import JobParams
 from storage import keys
 
 RETRY_AFTER_S = 2
 WAIT_STEP_S = 0.25
-FILE_FIELDS = ("pages", "archive", "references", "truths")
+FIELDS = {
+    JobKind.COLORIZE: ("pages", "archive", "references", "truths", "params"),
+    JobKind.EVALUATE: ("real", "output", "references"),
+}
 TEXT_FIELDS = ("kind", "params")
 
 ERRORS: ResponseDict = {400: Problem, 404: Problem, 503: Problem}
 
-blueprint = APIBlueprint("jobs", __name__, abp_tags=[Tag(name="jobs", description="Chapters to colour")])
+TAG = Tag(name="jobs", description="Chapters to colour, and results to score")
 
+blueprint = APIBlueprint("jobs", __name__, abp_tags=[TAG])
+
+FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
 MULTIPART_SCHEMA = {
     "type": "object",
-    "required": ["references"],
     "properties": {
-        "kind": {"type": "string", "enum": ["colorize"], "default": "colorize"},
-        "pages": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        "kind": {"type": "string", "enum": list(JobKind), "default": JobKind.COLORIZE},
+        "pages": FILES,
         "archive": {"type": "string", "format": "binary", "description": "ZIP or CBZ, instead of pages"},
-        "references": {"type": "array", "items": {"type": "string", "format": "binary"}},
-        "truths": {"type": "array", "items": {"type": "string", "format": "binary"}},
+        "references": FILES | {"description": "colorize needs one, evaluate may have some"},
+        "truths": FILES,
         "params": {"type": "string", "contentMediaType": "application/json", "description": "JobParams as JSON"},
+        "real": FILES | {"description": "evaluate: true pictures"},
+        "output": FILES | {"description": "evaluate: results, named like the true pictures"},
     },
 }
 
 
 @blueprint.post(
     "/v1/jobs",
-    summary="Submit a chapter",
-    description="As multipart with files, or as JSON with upload ids. Answers 202 and where to look.",
+    summary="Submit a chapter, or results to score",
+    description="As multipart with files, or as JSON with upload ids. Answers 202 and where to look. "
+    "Kind colorize takes pages or archive, references, truths, params; kind evaluate takes real, output, references.",
     responses={202: JobReply, 400: Problem, 413: Problem, 415: Problem, 503: Problem},
 )
 def create_job() -> Response:
     if request.mimetype == "multipart/form-data":
-        submission = _read_multipart()
+        submitted = _read_multipart()
     elif request.mimetype == "application/json":
-        submission = _read_json()
+        submitted = _read_json()
     else:
         return problem_response(415, "unsupported_media_type", "send multipart/form-data or application/json")
     context = get_context()
-    job_id = submit_job(context, submission)
+    if isinstance(submitted, Evaluation):
+        job_id = submit_evaluation(context, submitted)
+    else:
+        job_id = submit_job(context, submitted)
     reply = view_job(context.jobs.get_job(context.tenant_id, job_id))
     response = json_reply(reply, 202)
     response.headers["Location"] = reply.links["self"]
@@ -109,7 +124,7 @@ def cancel_job(path: JobPath) -> Response:
 
 
 @blueprint.post(
-    "/v1/jobs/<job_id>/retry", summary="Try the failed pages again", responses={202: RetryReply, 409: Problem, **ERRORS}
+    "/v1/jobs/<job_id>/retry", summary="Try again what failed", responses={202: RetryReply, 409: Problem, **ERRORS}
 )
 def retry_job(path: JobPath) -> Response:
     context = get_context()
@@ -134,19 +149,54 @@ def get_result(path: JobPath) -> BaseResponse:
     job = context.jobs.get_job(context.tenant_id, path.job_id).job
     if job.result_key is None:
         raise NotFoundError(f"job {job.id} has no result yet: it is {job.status}")
-    extension = job.params["archive"]
+    extension = PurePosixPath(job.result_key).suffix
     url = context.store.presign_get(
         job.result_key,
         expires_s=context.settings.url_lifetime_s,
-        filename=f"nurie-{job.id}.{extension}",
+        filename=f"nurie-{job.id}{extension}",
         media_type="application/zip",
+    )
+    return redirect(url, 302)
+
+
+@blueprint.get("/v1/jobs/<job_id>/metrics", summary="All figures, as JSON", responses={302: None, **ERRORS})
+def get_metrics(path: JobPath) -> BaseResponse:
+    return _redirect_to(path.job_id, Artifact.METRICS)
+
+
+@blueprint.get("/v1/jobs/<job_id>/report", summary="The report, as HTML", responses={302: None, **ERRORS})
+def get_report(path: JobPath) -> BaseResponse:
+    return _redirect_to(path.job_id, Artifact.REPORT)
+
+
+@blueprint.get("/v1/jobs/<job_id>/table", summary="Figures by picture, as CSV", responses={302: None, **ERRORS})
+def get_table(path: JobPath) -> BaseResponse:
+    return _redirect_to(path.job_id, Artifact.TABLE)
+
+
+def _redirect_to(job_id: str, artifact: Artifact) -> BaseResponse:
+    context = get_context()
+    view = context.jobs.get_job(context.tenant_id, job_id)
+    if view.whole_set is None:
+        raise NotFoundError(f"job {job_id} has no {artifact}: it is not one whose pages are scored together")
+    entry = view.whole_set.artifacts.get(artifact)
+    if entry is None:
+        state = f"the job is {view.job.status}, its scoring {view.whole_set.status}"
+        raise NotFoundError(f"job {job_id} has no {artifact} yet: {state}")
+    url = context.store.presign_get(
+        entry["key"],
+        expires_s=context.settings.url_lifetime_s,
+        # A name makes it a download: a report must never run as a page of our own origin.
+        filename=f"nurie-{job_id}-{entry['filename']}",
+        media_type=FILE_TYPES[PurePosixPath(entry["filename"]).suffix],
     )
     return redirect(url, 302)
 
 
 def request_body() -> dict[str, Any]:
     """The OpenAPI request body of POST /v1/jobs, which the framework cannot derive from two media types."""
-    json_schema = JobRequest.model_json_schema()
+    json_schema = JobRequest.model_json_schema(ref_template="#/components/schemas/{model}")
+    del json_schema["$defs"]  # what stands there is among the schemas already
     json_schema["properties"]["params"] = {"$ref": f"#/components/schemas/{JobParams.__name__}"}
     return {
         "required": True,
@@ -157,15 +207,25 @@ def request_body() -> dict[str, Any]:
     }
 
 
-def _read_multipart() -> Submission:
-    for name in (*request.form, *request.files):
-        if name not in (*FILE_FIELDS, *TEXT_FIELDS):
-            raise InputError(f"unknown field {name[:100]!r}; known are {', '.join((*FILE_FIELDS, *TEXT_FIELDS))}")
-    for name in FILE_FIELDS:
-        if name in request.form:
+def _check_fields(kind: JobKind, given: Iterable[str]) -> None:
+    """Refuse fields that the kind does not have. Raises InputError."""
+    known = ("kind", *FIELDS[kind])
+    for name in given:
+        if name not in known:
+            raise InputError(f"unknown field {name[:100]!r}; a job of kind {kind} has {', '.join(known)}")
+
+
+def _read_multipart() -> Submission | Evaluation:
+    given = request.form.get("kind", JobKind.COLORIZE)
+    if given not in list(JobKind):
+        raise InputError(f"kind: {given[:100]!r} is none of {', '.join(JobKind)}")
+    kind = JobKind(given)
+    _check_fields(kind, (*request.form, *request.files))
+    for name in FIELDS[kind]:
+        if name in request.form and name not in TEXT_FIELDS:
             raise InputError(f"{name}: send files, with a file name each")
-    if request.form.get("kind", "colorize") != "colorize":
-        raise InputError("kind: only colorize is known")
+    if kind is JobKind.EVALUATE:
+        return Evaluation(_sent("real"), _sent("output"), _sent("references"))
     archives = _sent("archive")
     if len(archives) > 1:
         raise InputError("archive: send one")
@@ -181,8 +241,11 @@ def _sent(field: str) -> list[IncomingFile]:
     return [SentFile(safe_name(file.filename, f"{field}-{index}"), file) for index, file in enumerate(files, 1)]
 
 
-def _read_json() -> Submission:
+def _read_json() -> Submission | Evaluation:
     body = JobRequest.model_validate(parse_json_body(request.get_data()))
+    _check_fields(body.kind, body.model_fields_set)
+    if body.kind is JobKind.EVALUATE:
+        return Evaluation(_uploaded(body.real), _uploaded(body.output), _uploaded(body.references))
     archive = _uploaded([body.archive])[0] if body.archive else None
     return Submission(_uploaded(body.pages), archive, _uploaded(body.references), _uploaded(body.truths), body.params)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from common.jobs.states import JobStatus, ModelStatus, PageStatus
+from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
 from common.names import Artifact, Stage
 
 MAX_INTEGER = 2**31 - 1
@@ -29,16 +29,18 @@ class UploadReply(BaseModel):
 
 
 class JobRequest(BaseModel):
-    """A job by upload ids."""
+    """A job by upload ids: `colorize` takes pages or an archive, `evaluate` takes real and output."""
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["colorize"] = "colorize"
+    kind: JobKind = JobKind.COLORIZE
     pages: list[Id] = Field(default=[], description="Upload ids of pictures, in reading order.")
     archive: Id | None = Field(None, description="Upload id of a ZIP or CBZ, instead of pages.")
     references: list[Id] = Field(default=[], description="Upload ids of coloured pages of the same work.")
     truths: list[Id] = Field(default=[], description="Upload ids of pages in colour, named like the pages.")
     params: dict[str, Any] = Field(default={}, description="Parameters; see JobParams.")
+    real: list[Id] = Field(default=[], description="evaluate: upload ids of the true pictures.")
+    output: list[Id] = Field(default=[], description="evaluate: upload ids of the results, named like the true ones.")
 
 
 class ErrorView(BaseModel):
@@ -69,11 +71,12 @@ class ModelView(BaseModel):
 
 class JobReply(BaseModel):
     id: Id
-    kind: str
+    kind: JobKind
     status: JobStatus
     params: dict[str, Any]
     pages: PageCounts
-    reference_model: ModelView
+    reference_model: ModelView | None = Field(description="null in an evaluation, which trains nothing.")
+    error: ErrorView | None = Field(description="Why the scoring of all pages together, or the evaluation, failed.")
     created_at: str
     started_at: str | None
     finished_at: str | None
@@ -138,7 +141,7 @@ class PageListQuery(BaseModel):
 
 
 class RetryReply(BaseModel):
-    retried: int = Field(description="How many failed pages were queued again.")
+    retried: int = Field(description="How many failed pages were queued again; a failed report counts as one.")
 
 
 class RerunReply(BaseModel):

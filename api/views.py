@@ -4,11 +4,14 @@ from datetime import UTC, datetime
 
 from api.schemas import ErrorView, JobReply, ModelView, PageCounts, PageReply, StageTiming
 from common.jobs.models import Page, ReferenceModel
-from common.jobs.states import JobStatus, ModelStatus, PageStatus
-from common.jobs.store import JobView
-from common.names import Artifact, Stage
+from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
+from common.jobs.store import JobView, SetView
+from common.names import SET_ARTIFACTS, Artifact, Stage
 
-PUBLIC_ARTIFACTS = tuple(artifact for artifact in Artifact if artifact is not Artifact.REGIONS)
+PUBLIC_ARTIFACTS = tuple(
+    artifact for artifact in Artifact if artifact not in (Artifact.REGIONS, Artifact.REPORT, Artifact.TABLE)
+)
+"""What a page can be asked for."""
 
 
 def view_job(view: JobView) -> JobReply:
@@ -17,13 +20,16 @@ def view_job(view: JobView) -> JobReply:
     links = {"self": here, "pages": f"{here}/pages"}
     if job.result_key is not None:
         links["result"] = f"{here}/result"
+    if view.whole_set is not None:
+        links |= {artifact: f"{here}/{artifact}" for artifact in SET_ARTIFACTS if artifact in view.whole_set.artifacts}
     return JobReply(
         id=job.id,
-        kind=job.kind,
+        kind=JobKind(job.kind),
         status=JobStatus(job.status),
         params=job.params,
         pages=PageCounts(total=job.pages_total, **view.counts),
-        reference_model=_view_model(view.model),
+        reference_model=view.model and _view_model(view.model),
+        error=_view_set_error(view.whole_set),
         created_at=iso_time(job.created_at),
         started_at=job.started_at and iso_time(job.started_at),
         finished_at=job.finished_at and iso_time(job.finished_at),
@@ -62,6 +68,13 @@ def _view_model(model: ReferenceModel) -> ModelView:
         seconds=model.seconds and round(model.seconds, 1),
         error=_view_error(model.error_code, model.error_detail),
     )
+
+
+def _view_set_error(whole_set: SetView | None) -> ErrorView | None:
+    # Only what is final: a failure that is tried again is no matter of the whole job.
+    if whole_set is None or whole_set.status != PageStatus.FAILED:
+        return None
+    return _view_error(whole_set.error_code, whole_set.error_detail)
 
 
 def _view_error(code: str | None, detail: str | None) -> ErrorView | None:

@@ -16,7 +16,7 @@ from client.contact_sheet import draw_contact_sheet
 from client.progress import show_progress
 from client.rest import ApiClient, ApiError
 from client.services import ROOT, Services, StartError, free_port, stop_on_signals
-from common.names import Artifact
+from common.names import SET_ARTIFACTS, Artifact, artifact_filename
 
 SAMPLE = ROOT / "samples" / "chapter"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -110,6 +110,9 @@ def _write_results(
 ) -> None:
     if "result" in job["links"]:
         (out / f"chapter.{job['params']['archive']}").write_bytes(api.download(job["links"]["result"]))
+    for artifact in SET_ARTIFACTS:
+        if artifact in job["links"]:
+            (out / artifact_filename(artifact)).write_bytes(api.download(job["links"][artifact]))
     truths = {path.stem: path for path in chapter.truths}
     rows = []
     for page in pages:

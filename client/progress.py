@@ -6,6 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from common.names import STAGES
 
@@ -33,7 +34,7 @@ def show_progress(snapshots: Iterable[Snapshot], console: Console) -> Snapshot:
 
 
 def _lines(job: dict[str, Any], pages: list[dict[str, Any]]) -> Iterable[str]:
-    model = job["reference_model"]
+    model = job["reference_model"] or {"status": None}  # an evaluation trains nothing
     if model["status"] == "training":
         yield f"reference model: training, {int(model['progress'] * 10) * 10}%"
     elif model["status"] == "ready":
@@ -47,13 +48,15 @@ def _lines(job: dict[str, Any], pages: list[dict[str, Any]]) -> Iterable[str]:
         if page["status"] in MARKS:
             reason = f": {page['error']['detail']}" if page["error"] else ""
             yield f"page {page['number']} {page['name']}: {page['status']}{reason}"
+    if job["error"]:
+        yield f"report: {job['error']['detail']}"
     yield f"job: {job['status']}"
 
 
 def _table(job: dict[str, Any], pages: list[dict[str, Any]]) -> Table:
-    model = job["reference_model"]
-    percent = f" {model['progress']:.0%}" if model["status"] == "training" else ""
-    table = Table(title=f"job {job['status']} · reference model {model['status']}{percent}", title_justify="left")
+    table = Table(title=f"job {job['status']}{_model_state(job['reference_model'])}", title_justify="left")
+    if job["error"]:
+        table.caption = Text(f"report: {job['error']['detail']}")
     table.add_column("page")
     for stage in STAGES:
         table.add_column(stage.value, justify="right")
@@ -61,6 +64,13 @@ def _table(job: dict[str, Any], pages: list[dict[str, Any]]) -> Table:
     for page in pages:
         table.add_row(page["name"], *(_cell(page, stage.value) for stage in STAGES), MARKS.get(page["status"], ""))
     return table
+
+
+def _model_state(model: dict[str, Any] | None) -> str:
+    if model is None:
+        return ""
+    percent = f" {model['progress']:.0%}" if model["status"] == "training" else ""
+    return f" · reference model {model['status']}{percent}"
 
 
 def _cell(page: dict[str, Any], stage: str) -> str:

@@ -46,13 +46,12 @@ class ApiClient:
         params: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """Send pages in this order; returns the job. Raises ApiError."""
-        with ExitStack() as stack:
-            files = [
-                (field, (path.name, stack.enter_context(path.open("rb"))))
-                for field, paths in (("pages", pages), ("references", references), ("truths", truths))
-                for path in paths
-            ]
-            return self._json("POST", "/v1/jobs", files=files, data={"params": json.dumps(params or {})})
+        fields = {"pages": pages, "references": references, "truths": truths}
+        return self._send(fields, {"params": json.dumps(params or {})})
+
+    def evaluate(self, real: Sequence[Path], output: Sequence[Path], references: Sequence[Path] = ()) -> dict[str, Any]:
+        """Send results and true pictures of the same names to be scored; returns the job. Raises ApiError."""
+        return self._send({"real": real, "output": output, "references": references}, {"kind": "evaluate"})
 
     def job(self, job_id: str) -> dict[str, Any]:
         return self._json("GET", f"/v1/jobs/{job_id}")
@@ -73,6 +72,15 @@ class ApiClient:
     def download(self, path: str) -> bytes:
         """The bytes behind a link of the API. Raises ApiError."""
         return self._request("GET", path).content
+
+    def _send(self, fields: dict[str, Sequence[Path]], data: dict[str, str]) -> dict[str, Any]:
+        with ExitStack() as stack:
+            files = [
+                (field, (path.name, stack.enter_context(path.open("rb"))))
+                for field, paths in fields.items()
+                for path in paths
+            ]
+            return self._json("POST", "/v1/jobs", files=files, data=data)
 
     def _all_pages(self, job_id: str) -> Iterator[dict[str, Any]]:
         cursor: int | None = 0

@@ -30,6 +30,9 @@ PAGE_TASKS: Final = {
 }
 """The task that does a stage's work on one page; each runs on the queue named like its stage."""
 
+SET_TASK: Final = "metrics.report"
+"""Scores all pages of a job together, on the queue of METRICS."""
+
 CODE_VERSIONS: Final = {Stage.CGAN: 4, Stage.S2P: 2, Stage.INKNHUE: 2, Stage.METRICS: 2}
 """Raise a stage's number when its results change, so that results kept under the old stage keys are not used again."""
 
@@ -38,7 +41,7 @@ TRAINING_VERSION: Final = 3
 
 
 class Artifact(StrEnum):
-    """What a page can be asked for; `SOURCE` comes from the client, the others from the stages."""
+    """What a page or a job can be asked for; `SOURCE` comes from the client, the others from the stages."""
 
     SOURCE = "source"
     DRAFT = "draft"
@@ -49,6 +52,8 @@ class Artifact(StrEnum):
     ALIGNED = "aligned"
     FINAL = "final"
     METRICS = "metrics"
+    REPORT = "report"
+    TABLE = "table"
 
 
 STAGE_ARTIFACTS: Final = {
@@ -57,14 +62,28 @@ STAGE_ARTIFACTS: Final = {
     Stage.INKNHUE: (Artifact.ALIGNED, Artifact.FINAL),
     Stage.METRICS: (Artifact.METRICS,),
 }
+SET_ARTIFACTS: Final = (Artifact.METRICS, Artifact.REPORT, Artifact.TABLE)
+"""What scoring all pages of a job together makes."""
 
 PICTURE_FORMATS: Final = ("png", "jpeg", "webp")
 EXTENSIONS: Final = {"png": "png", "jpeg": "jpg", "webp": "webp"}
+_FILENAMES: Final = {
+    Artifact.HINTS: "hints.json",
+    Artifact.METRICS: "metrics.json",
+    Artifact.REPORT: "report.html",
+    Artifact.TABLE: "metrics.csv",
+}
+FILE_TYPES: Final = {
+    ".json": "application/json",
+    ".html": "text/html; charset=utf-8",
+    ".csv": "text/csv; charset=utf-8",
+}
+"""Media types of what is no picture, by suffix."""
 
 
 def artifact_filename(artifact: Artifact, picture_format: str = "png") -> str:
     """The file name of an artifact: `hints.json`, `draft.png`, and `final` in the job's format."""
-    if artifact in (Artifact.HINTS, Artifact.METRICS):
-        return f"{artifact}.json"
+    if artifact in _FILENAMES:
+        return _FILENAMES[artifact]
     extension = EXTENSIONS[picture_format] if artifact is Artifact.FINAL else "png"
     return f"{artifact}.{extension}"

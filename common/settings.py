@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     training_limit_s: int = Field(
         7200, ge=1, description="Time limit of a training, in seconds; 30 s later its process is killed."
     )
+    set_limit_s: int = Field(
+        7200, ge=1, description="Time limit of scoring a whole set, in seconds; 30 s later its process is killed."
+    )
     interactive_pages: int = Field(4, ge=1, description="Jobs of at most so many pages go before larger ones.")
 
     # Logs

@@ -37,6 +37,11 @@ def truth(job_id: str, number: int) -> str:
     return f"{job_prefix(job_id)}pages/{_number(number)}/truth"
 
 
+def evaluated(job_id: str, side: str, index: int) -> str:
+    """A picture that is scored; `side` is the set that it belongs to, such as `real` or `output`."""
+    return f"{job_prefix(job_id)}sets/{_id(side)}/{_number(index)}"
+
+
 def archive(job_id: str) -> str:
     """The archive that a client sent."""
     return f"{job_prefix(job_id)}archive"

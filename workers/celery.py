@@ -13,7 +13,7 @@ from celery import Celery, signals
 from kombu.entity import Queue
 
 from common.logging import configure_logging, get_logger
-from common.names import PAGE_TASKS, STAGES, TRAIN_TASK, Stage
+from common.names import PAGE_TASKS, SET_TASK, STAGES, TRAIN_TASK, Stage
 from common.settings import get_settings
 
 SIGN_IN_EVERY_S = 10
@@ -25,7 +25,8 @@ app = Celery("nurie")
 
 def configure(celery: Celery) -> None:
     settings = get_settings()
-    limits = dict.fromkeys(PAGE_TASKS.values(), settings.stage_limit_s) | {TRAIN_TASK: settings.training_limit_s}
+    limits = dict.fromkeys(PAGE_TASKS.values(), settings.stage_limit_s)
+    limits |= {TRAIN_TASK: settings.training_limit_s, SET_TASK: settings.set_limit_s}
     celery.conf.update(
         broker_url=settings.broker_url,
         broker_connection_retry_on_startup=True,
@@ -34,7 +35,7 @@ def configure(celery: Celery) -> None:
         accept_content=["json"],
         task_queues=[Queue(stage.value) for stage in STAGES],
         task_routes={name: {"queue": stage.value} for stage, name in PAGE_TASKS.items()}
-        | {TRAIN_TASK: {"queue": Stage.CGAN.value}},
+        | {TRAIN_TASK: {"queue": Stage.CGAN.value}, SET_TASK: {"queue": Stage.METRICS.value}},
         task_annotations={
             name: {"soft_time_limit": limit, "time_limit": limit + HARD_LIMIT_AFTER_S} for name, limit in limits.items()
         },

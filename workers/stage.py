@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from functools import lru_cache
+from pathlib import PurePosixPath
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,7 +22,7 @@ from common.jobs.database import Database
 from common.jobs.ids import content_key, new_id, sha256_hex
 from common.jobs.work import Claim, PageRef, StageOutcome, WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
-from common.names import CODE_VERSIONS, Artifact, Stage, artifact_filename
+from common.names import CODE_VERSIONS, FILE_TYPES, Artifact, Stage, artifact_filename
 from common.params import STAGE_PARAMS, JobParams
 from common.settings import Settings, get_settings
 from storage import keys
@@ -136,7 +137,7 @@ class StageRun:
         ref = self.claim.ref
         filename = artifact_filename(artifact, picture_format)
         key = keys.attempt_artifact(ref.job_id, ref.number, ref.attempt, filename)
-        media_type = JSON_TYPE if filename.endswith(".json") else MEDIA_TYPES[picture_format]
+        media_type = FILE_TYPES.get(PurePosixPath(filename).suffix) or MEDIA_TYPES[picture_format]
         self.resources.store.put(key, data, media_type=media_type)
         self.outputs[artifact] = describe(key, data, filename)
 
@@ -203,7 +204,7 @@ def execute_stage(
     if not resources.work.commit_page(ref, stage, outcome):
         log.info("stale result: nothing committed", seconds=round(seconds, 2))
         return False
-    if not cached and not run.skipped and run.is_kept:
+    if not cached and not run.skipped and run.is_kept and stage_is_pure(run):
         _keep_for_reuse(run, stage_key(run), run.outputs)
         if run.stage in REUSED_PARTS:
             part = REUSED_PARTS[run.stage].artifact
@@ -213,7 +214,7 @@ def execute_stage(
 
 
 def stage_is_pure(run: StageRun) -> bool:
-    """Whether all inputs of the stage are there, so that its key can be formed."""
+    """Whether all inputs of the stage are there, so that its key can be formed; a whole set has none of them."""
     return all(artifact in run.claim.artifacts for artifact in _INPUTS[run.stage])
 
 

@@ -37,9 +37,11 @@ async function follow(url) {
     const model = job.reference_model;
     say(model.status === "training" ? `Learning the colours: ${Math.round(model.progress * 100)}%` : `Job ${job.status}`);
     if (ENDED.includes(job.status)) {
-      const link = document.getElementById("result");
-      link.hidden = !job.links.result;
-      if (job.links.result) link.href = job.links.result;
+      for (const name of ["result", "report"]) {
+        const link = document.getElementById(name);
+        link.hidden = !job.links[name];
+        if (job.links[name]) link.href = job.links[name];
+      }
       return;
     }
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));

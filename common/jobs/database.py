@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +57,17 @@ class Database:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        with self._writing_engine.begin() as connection:
-            if connection.dialect.name == "postgresql":  # SQLite's writers wait for each other anyway
-                connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        # SQLite changes a column by making its table anew. Were foreign keys enforced meanwhile, dropping the old table
+        # would delete what refers to it.
+        engine = _create_engine(self.url, foreign_keys=False)
+        try:
+            with engine.execution_options(writes=True).begin() as connection:
+                if connection.dialect.name == "postgresql":  # SQLite's writers wait for each other anyway
+                    connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+        finally:
+            engine.dispose()
 
     def close(self) -> None:
         self._engine.dispose()
@@ -74,18 +81,24 @@ def _mapped() -> Iterator[None]:
         raise DatabaseError(f"the database does not answer: {error.orig}") from error
 
 
-def _create_engine(url: str) -> Engine:
+def _create_engine(url: str, *, foreign_keys: bool = True) -> Engine:
     engine = create_engine(url, pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "connect", partial(_configure_sqlite, foreign_keys=foreign_keys))
         event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
-def _configure_sqlite(connection: Any, _record: Any) -> None:
+def _configure_sqlite(connection: Any, _record: Any, *, foreign_keys: bool) -> None:
     # The driver's own BEGIN comes too late (before the first write); ours is sent by `_begin_sqlite`.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", f"busy_timeout={BUSY_TIMEOUT_MS}"):
+    enforced = "ON" if foreign_keys else "OFF"
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=NORMAL",
+        f"foreign_keys={enforced}",
+        f"busy_timeout={BUSY_TIMEOUT_MS}",
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 

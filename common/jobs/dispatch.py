@@ -6,14 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Select, func, or_, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from common.errors import WorkerLostError
 from common.jobs.database import Database
-from common.jobs.models import Job, Page, ReferenceModel, Worker
+from common.jobs.models import WHOLE_SET, Job, Page, ReferenceModel, Worker
 from common.jobs.states import (
     JOB_OPEN,
     PAGE_ENDED,
+    JobKind,
     JobStatus,
     ModelStatus,
     PageStatus,
@@ -58,6 +59,7 @@ class DispatchStore:
 
     def page_names(self, job_id: str) -> dict[int, str]:
         query = select(Page.number, Page.name).where(Page.job_id == job_id, Page.status == PageStatus.QUEUED)
+        query = query.where(Page.number > WHOLE_SET)
         with self._database.reading() as session:
             return dict(session.execute(query.order_by(Page.number)).all())
 
@@ -171,7 +173,10 @@ class DispatchStore:
         return count
 
     def jobs_to_package(self) -> list[tuple[Job, list[Page]]]:
-        """Jobs whose pages have all ended. Also notices jobs whose last page ended unnoticed."""
+        """Jobs of which all has ended, each with its pages, or an evaluation with its set.
+
+        Also notices jobs whose last page ended unnoticed.
+        """
         with self._database.writing() as session:
             open_pages = select(Page.job_id).where(Page.status.not_in(PAGE_ENDED))
             stuck = (
@@ -182,7 +187,7 @@ class DispatchStore:
         with self._database.reading() as session:
             jobs = session.scalars(select(Job).where(Job.status == JobStatus.PACKAGING).order_by(Job.id)).all()
             pages = select(Page).order_by(Page.number)
-            return [(job, list(session.scalars(pages.where(Page.job_id == job.id)))) for job in jobs]
+            return [(job, list(session.scalars(pages.where(*_decisive(job))))) for job in jobs]
 
     def finish_job(self, job_id: str, result_key: str | None) -> JobStatus | None:
         """End a packaged job as its pages ended; None when it is no longer packaging (it was cancelled)."""
@@ -191,7 +196,7 @@ class DispatchStore:
             job = session.get_one(Job, job_id, with_for_update=True)
             if job.status != JobStatus.PACKAGING:
                 return None
-            statuses = session.scalars(select(Page.status).where(Page.job_id == job_id)).all()
+            statuses = session.scalars(select(Page.status).where(*_decisive(job))).all()
             outcome = job_outcome(Counter(PageStatus(status) for status in statuses))
             assert job.status in job_sources(outcome)
             job.status, job.result_key, job.revision = outcome, result_key, job.revision + 1
@@ -235,6 +240,13 @@ def _lock_pages(session: Session, query: Select[Page]) -> list[Page]:
     locked = session.scalars(select(Job.id).where(Job.id.in_(job_ids)).with_for_update(skip_locked=True)).all()
     again = query.where(Page.job_id.in_(locked)).with_for_update(skip_locked=True)
     return list(session.scalars(again.execution_options(populate_existing=True)))
+
+
+def _decisive(job: Job) -> tuple[ColumnElement[bool], ...]:
+    """What a job ends by: its pages, from which a report that failed takes nothing; an evaluation has only its set."""
+    if job.kind == JobKind.EVALUATE:
+        return Page.job_id == job.id, Page.number == WHOLE_SET
+    return Page.job_id == job.id, Page.number > WHOLE_SET
 
 
 def _has_page_at_cgan() -> ColumnElement[bool]:
@@ -285,12 +297,17 @@ def _feed(session: Session, interactive_pages: int) -> list[PageMessage]:
 
 def _candidates(session: Session, interactive_pages: int, most: int, now: float) -> list[tuple[Job, Page]]:
     ready = or_(ReferenceModel.status == ModelStatus.READY, Page.stage != Stage.CGAN)
+    other = aliased(Page)
+    open_pages = select(other.number).where(
+        other.job_id == Page.job_id, other.number > WHOLE_SET, other.status.not_in(PAGE_ENDED)
+    )
     query = (
         select(Job, Page)
         .join(Page, Page.job_id == Job.id)
-        .join(ReferenceModel, ReferenceModel.key == Job.model_key)
+        .outerjoin(ReferenceModel, ReferenceModel.key == Job.model_key)
         .where(Job.status.in_(JOB_OPEN), Job.unpacked.is_(True), ready)
         .where(Page.status == PageStatus.QUEUED, Page.lease_until.is_(None), Page.not_before <= now)
+        .where(or_(Page.number > WHOLE_SET, ~open_pages.exists()))
     )
     # The first of every tenant at every stage: nobody's pages may hide behind a flood of another's.
     order = (Job.pages_total > interactive_pages, Job.id, Page.number)

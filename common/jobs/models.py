@@ -7,6 +7,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 LOCAL_TENANT = "local"
 """The tenant of the embedded mode, which has no auth."""
+WHOLE_SET = 0
+"""The number of the row that stands beside a job's pages for all of them together. It is no page: only METRICS is due
+on it, once every page has ended, and clients see it as the job's report and error."""
 
 
 class Base(DeclarativeBase):
@@ -73,7 +76,10 @@ class Job(Base):
     params: Mapped[dict[str, Any]] = mapped_column(JSON)
     pages_total: Mapped[int] = mapped_column(Integer)
     references: Mapped[list[dict[str, Any]]] = mapped_column("references_", JSON)  # [{name, key, sha256}]
-    model_key: Mapped[str] = mapped_column(ForeignKey("reference_models.key"), index=True)
+    # {real: [{name, key, sha256}], output: […]} of an evaluation
+    sets: Mapped[dict[str, list[dict[str, Any]]] | None] = mapped_column(JSON(none_as_null=True))
+    # None in an evaluation, which trains nothing
+    model_key: Mapped[str | None] = mapped_column(ForeignKey("reference_models.key"), index=True)
     archive_key: Mapped[str | None] = mapped_column(Text)  # what was sent, until control has unpacked it
     archive_name: Mapped[str | None] = mapped_column(Text)
     unpacked: Mapped[bool] = mapped_column(Boolean)
@@ -90,7 +96,7 @@ class Page(Base):
     __table_args__ = (Index(None, "status", "stage"),)
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True)  # 1 is the first
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)  # 1 is the first page; 0 is WHOLE_SET
     name: Mapped[str] = mapped_column(Text)  # as the client named it, with folders
     status: Mapped[str] = mapped_column(String(16))
     stage: Mapped[str | None] = mapped_column(String(16))  # due or under way; None when the page has ended

@@ -4,6 +4,13 @@ from enum import StrEnum
 from typing import Final
 
 
+class JobKind(StrEnum):
+    """What a job is for: colouring pages, or scoring pictures that somebody has already."""
+
+    COLORIZE = "colorize"
+    EVALUATE = "evaluate"
+
+
 class JobStatus(StrEnum):
     QUEUED = "queued"
     RUNNING = "running"
@@ -42,12 +49,13 @@ JOB_MOVES: Final[dict[JobStatus, frozenset[JobStatus]]] = {
 }
 
 PAGE_MOVES: Final[dict[PageStatus, frozenset[PageStatus]]] = {
-    PageStatus.QUEUED: frozenset({PageStatus.RUNNING, PageStatus.FAILED, PageStatus.CANCELLED}),
+    # The whole set alone is skipped before it ran, and queued again after that.
+    PageStatus.QUEUED: frozenset({PageStatus.RUNNING, PageStatus.FAILED, PageStatus.CANCELLED, PageStatus.SKIPPED}),
     PageStatus.RUNNING: frozenset(PageStatus) - {PageStatus.RUNNING},
     PageStatus.SUCCEEDED: frozenset({PageStatus.QUEUED}),
     PageStatus.FAILED: frozenset({PageStatus.QUEUED}),
     PageStatus.CANCELLED: frozenset(),
-    PageStatus.SKIPPED: frozenset(),
+    PageStatus.SKIPPED: frozenset({PageStatus.QUEUED}),
 }
 
 JOB_ENDED: Final = frozenset({JobStatus.SUCCEEDED, JobStatus.PARTIAL, JobStatus.FAILED, JobStatus.CANCELLED})

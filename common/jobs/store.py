@@ -11,17 +11,18 @@ from sqlalchemy.orm import Session
 from common.errors import ConflictError, NotFoundError
 from common.jobs.database import Database
 from common.jobs.ids import content_key
-from common.jobs.models import Attempt, Job, Page, ReferenceModel, Tenant, Upload
+from common.jobs.models import WHOLE_SET, Attempt, Job, Page, ReferenceModel, Tenant, Upload
 from common.jobs.states import (
     JOB_ENDED,
     JOB_OPEN,
+    JobKind,
     JobStatus,
     ModelStatus,
     PageStatus,
     job_sources,
     page_sources,
 )
-from common.names import STAGE_ARTIFACTS, STAGES, TRAINING_VERSION, Artifact, Stage
+from common.names import SET_ARTIFACTS, STAGE_ARTIFACTS, STAGES, TRAINING_VERSION, Artifact, Stage
 from common.params import TRAINING_PARAMS, JobParams, first_changed_stage
 
 
@@ -47,12 +48,34 @@ class NewJob:
 
 
 @dataclass(frozen=True)
+class NewEvaluation:
+    """A job to be that scores pictures: what lies where, as [{name, key, sha256}]."""
+
+    id: str
+    tenant_id: str
+    real: list[dict[str, Any]]
+    output: list[dict[str, Any]]
+    references: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class SetView:
+    """What clients may know of a job's whole set; its figures are too many to be read with every job."""
+
+    status: str
+    artifacts: dict[str, Any]
+    error_code: str | None
+    error_detail: str | None
+
+
+@dataclass(frozen=True)
 class JobView:
     """A job with what clients ask about it in one read."""
 
     job: Job
-    model: ReferenceModel
+    model: ReferenceModel | None
     counts: dict[str, int] = field(default_factory=dict)  # page status → number of pages
+    whole_set: SetView | None = None  # None where nothing is scored together
 
 
 def model_key(references: list[dict[str, Any]], params: JobParams) -> str:
@@ -93,25 +116,45 @@ class JobStore:
         with self._database.writing() as session:
             _ensure_model(session, key, now)
             session.flush()
-            session.add(
-                Job(
-                    id=new.id,
-                    tenant_id=new.tenant_id,
-                    kind="colorize",
-                    status=JobStatus.QUEUED,
-                    params=new.params.model_dump(mode="json"),
-                    pages_total=len(new.pages),
-                    references=new.references,
-                    model_key=key,
-                    archive_key=new.archive_key,
-                    archive_name=new.archive_name,
-                    unpacked=new.archive_key is None,
-                    created_at=now,
-                    updated_at=now,
-                )
+            job = Job(
+                id=new.id,
+                tenant_id=new.tenant_id,
+                kind=JobKind.COLORIZE,
+                status=JobStatus.QUEUED,
+                params=new.params.model_dump(mode="json"),
+                pages_total=len(new.pages),
+                references=new.references,
+                model_key=key,
+                archive_key=new.archive_key,
+                archive_name=new.archive_name,
+                unpacked=new.archive_key is None,
+                created_at=now,
+                updated_at=now,
             )
+            session.add(job)
             session.flush()
+            _queue_set(session, job)
             session.add_all(_new_page(new.id, number, page, now) for number, page in enumerate(new.pages, 1))
+
+    def create_evaluation(self, new: NewEvaluation) -> None:
+        now = time.time()
+        with self._database.writing() as session:
+            job = Job(
+                id=new.id,
+                tenant_id=new.tenant_id,
+                kind=JobKind.EVALUATE,
+                status=JobStatus.QUEUED,
+                params={},
+                pages_total=0,
+                references=new.references,
+                sets={"real": new.real, "output": new.output},
+                unpacked=True,
+                created_at=now,
+                updated_at=now,
+            )
+            session.add(job)
+            session.flush()
+            _queue_set(session, job)
 
     def get_job(self, tenant_id: str, job_id: str) -> JobView:
         with self._database.reading() as session:
@@ -157,7 +200,7 @@ class JobStore:
                 )
 
     def retry_job(self, tenant_id: str, job_id: str) -> int:
-        """Queue the failed pages of a job that has ended once more; returns how many.
+        """Queue what failed of a job that has ended once more: pages, and their scoring together; returns how many.
 
         Raises:
             ConflictError: the job has not ended, or was cancelled.
@@ -168,11 +211,16 @@ class JobStore:
                 raise ConflictError(f"job {job_id} is {job.status}: only an ended job can be tried again")
             query = select(Page).where(Page.job_id == job_id, Page.status == PageStatus.FAILED)
             # A page that could not even be taken out of its archive has nothing to try again with.
-            failed = [page for page in session.scalars(query) if Artifact.SOURCE in page.artifacts]
-            if failed:
-                _reopen(job)
+            failed = [
+                page for page in session.scalars(query) if page.number == WHOLE_SET or Artifact.SOURCE in page.artifacts
+            ]
+            if not failed:
+                return 0
+            _reopen(session, job)
+            pages = [page for page in failed if page.number != WHOLE_SET]
+            if pages and job.model_key:
                 _ensure_model(session, job.model_key, time.time())
-            for page in failed:
+            for page in pages:
                 _requeue(page, _first_missing_stage(page))
             return len(failed)
 
@@ -191,7 +239,7 @@ class JobStore:
             _require_correctable(page)
             if page_params(job, page).stop_after == "cgan":
                 raise ConflictError(f"job {job_id} stops after cgan: hints would change nothing")
-            _reopen(job)
+            _reopen(session, job)
             page.artifacts = {**page.artifacts, Artifact.HINTS: hints}
             _requeue(page, Stage.S2P)
 
@@ -215,7 +263,7 @@ class JobStore:
             if stage is None:
                 return None
             _require_correctable(page)
-            _reopen(job)
+            _reopen(session, job)
             page.params = params.model_dump(mode="json")
             _requeue(page, stage)
             return stage
@@ -235,8 +283,15 @@ class JobStore:
             session.delete(job)
 
     def _view(self, session: Session, job: Job) -> JobView:
-        rows = session.execute(select(Page.status, func.count()).where(Page.job_id == job.id).group_by(Page.status))
-        return JobView(job, session.get_one(ReferenceModel, job.model_key), dict(rows.all()))
+        pages = select(Page.status, func.count()).where(Page.job_id == job.id, Page.number > WHOLE_SET)
+        counts = dict(session.execute(pages.group_by(Page.status)).all())
+        whole_set = session.execute(
+            select(Page.status, Page.artifacts, Page.error_code, Page.error_detail).where(
+                Page.job_id == job.id, Page.number == WHOLE_SET
+            )
+        ).one_or_none()
+        model = session.get_one(ReferenceModel, job.model_key) if job.model_key else None
+        return JobView(job, model, counts, SetView(*whole_set) if whole_set else None)
 
 
 def page_params(job: Job, page: Page) -> JobParams:
@@ -253,7 +308,7 @@ def _own_job(session: Session, tenant_id: str, job_id: str, *, lock: bool = Fals
 
 
 def _page(session: Session, job_id: str, number: int) -> Page:
-    page = session.get(Page, (job_id, number))
+    page = session.get(Page, (job_id, number)) if number != WHOLE_SET else None
     if page is None:
         raise NotFoundError(f"no page {number} in job {job_id}")
     return page
@@ -273,13 +328,13 @@ def _ensure_model(session: Session, key: str, now: float) -> None:
         model.status, model.failures, model.error_code, model.error_detail = ModelStatus.MISSING, 0, None, None
 
 
-def _new_page(job_id: str, number: int, page: NewPage, now: float) -> Page:
+def _new_page(job_id: str, number: int, page: NewPage, now: float, stage: Stage = Stage.CGAN) -> Page:
     return Page(
         job_id=job_id,
         number=number,
         name=page.name,
         status=PageStatus.QUEUED,
-        stage=Stage.CGAN,
+        stage=stage,
         artifacts={} if page.source is None else {Artifact.SOURCE: page.source},
         truth_key=page.truth_key,
         truth_sha256=page.truth_sha256,
@@ -287,12 +342,24 @@ def _new_page(job_id: str, number: int, page: NewPage, now: float) -> Page:
     )
 
 
-def _reopen(job: Job) -> None:
-    if job.status in JOB_OPEN:
-        return
-    if job.status not in job_sources(JobStatus.RUNNING):
-        raise ConflictError(f"job {job.id} is {job.status}: it cannot run again now")
-    job.status, job.finished_at, job.updated_at = JobStatus.RUNNING, None, time.time()
+def _queue_set(session: Session, job: Job) -> None:
+    """Have a job's pages scored together once all have ended: for the first time, or anew."""
+    if job.params.get("stop_after"):
+        return  # no page gets as far as to be scored
+    whole_set = session.get(Page, (job.id, WHOLE_SET), with_for_update=True)
+    if whole_set is None:  # of a new job, or of one from before there were reports
+        session.add(_new_page(job.id, WHOLE_SET, NewPage("set", None), time.time(), Stage.METRICS))
+    else:
+        _requeue(whole_set, Stage.METRICS)
+
+
+def _reopen(session: Session, job: Job) -> None:
+    """Have a job run again of which something is about to be queued again; the caller holds the job's row."""
+    if job.status not in JOB_OPEN:
+        if job.status not in job_sources(JobStatus.RUNNING):
+            raise ConflictError(f"job {job.id} is {job.status}: it cannot run again now")
+        job.status, job.finished_at, job.updated_at = JobStatus.RUNNING, None, time.time()
+    _queue_set(session, job)
 
 
 def _require_correctable(page: Page) -> None:
@@ -303,11 +370,12 @@ def _require_correctable(page: Page) -> None:
 
 
 def _requeue(page: Page, stage: Stage) -> None:
-    assert page.status in (PageStatus.SUCCEEDED, PageStatus.FAILED)
+    assert page.status != PageStatus.CANCELLED
     later = STAGES[STAGES.index(stage) :]
-    gone = {artifact for due in later for artifact in STAGE_ARTIFACTS[due]}
+    gone = {artifact for due in later for artifact in STAGE_ARTIFACTS[due]}.union(SET_ARTIFACTS)
     page.artifacts = {name: value for name, value in page.artifacts.items() if name not in gone}
     page.status, page.stage, page.worker, page.lease_until = PageStatus.QUEUED, stage, None, None
+    page.attempt += 1  # a message of before, or who works on one still, must find nothing
     page.failures, page.not_before, page.error_code, page.error_detail = 0, 0.0, None, None
     page.timings = {name: value for name, value in page.timings.items() if name not in later}
     page.weights = {name: value for name, value in page.weights.items() if name not in later}

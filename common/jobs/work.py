@@ -5,6 +5,7 @@ A stage that was overtaken (its page was cancelled, reaped or sent again) finds 
 
 import time
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from sqlalchemy import CursorResult, func, select, update
@@ -12,10 +13,10 @@ from sqlalchemy.orm import Session
 
 from common.errors import CancelledError
 from common.jobs.database import Database
-from common.jobs.models import Attempt, Job, Page, ReferenceModel, Worker
+from common.jobs.models import WHOLE_SET, Attempt, Job, Page, ReferenceModel, Worker
 from common.jobs.states import JOB_OPEN, PAGE_ENDED, JobStatus, ModelStatus, PageStatus, job_sources
 from common.jobs.store import page_params
-from common.names import STAGES, Stage
+from common.names import STAGES, Artifact, Stage
 from common.params import JobParams
 
 
@@ -37,8 +38,26 @@ class Claim:
     params: JobParams
     artifacts: dict[str, Any]
     truth: dict[str, str] | None  # {key, sha256}
-    model_key: str
+    model_key: str  # empty in a job that has no model
     model_attempt: int  # of the training that made it
+
+
+@dataclass(frozen=True)
+class SetFile:
+    """A picture of a set: what it is called there, and where it lies."""
+
+    name: str
+    key: str
+
+
+@dataclass(frozen=True)
+class SetFiles:
+    """What is scored together: truths, results, the pages that the results come from, and references."""
+
+    real: list[SetFile]
+    output: list[SetFile]
+    pages: list[SetFile]
+    references: list[SetFile]
 
 
 @dataclass(frozen=True)
@@ -65,6 +84,8 @@ class WorkStore:
         now = time.time()
         with self._database.writing() as session:
             session.get(Job, ref.job_id, with_for_update=True)  # before the page, as everybody does
+            if ref.number == WHOLE_SET and _count_open(session, ref.job_id):
+                return None  # a page was corrected since the message was sent
             taken = session.execute(
                 update(Page)
                 .where(*_due(ref, stage), Page.worker.is_(None))
@@ -91,8 +112,9 @@ class WorkStore:
             page = session.get_one(Page, (ref.job_id, ref.number))
             truth = page.truth_key and {"key": page.truth_key, "sha256": page.truth_sha256 or ""}
             params = page_params(job, page)
-            trained = session.get_one(ReferenceModel, job.model_key).attempt
-            return Claim(ref, page.name, params, dict(page.artifacts), truth or None, job.model_key, trained)
+            model = session.get_one(ReferenceModel, job.model_key) if job.model_key else None
+            key, trained = (model.key, model.attempt) if model else ("", 0)
+            return Claim(ref, page.name, params, dict(page.artifacts), truth or None, key, trained)
 
     def renew_page(self, ref: PageRef, stage: Stage) -> bool:
         """Renew the lease; False when the page is no longer this run's."""
@@ -154,6 +176,25 @@ class WorkStore:
                 page.status, page.not_before = PageStatus.QUEUED, now + retry_in_s
             _close_attempt(session, ref, stage, code, now)
             return True
+
+    def set_files(self, job_id: str) -> SetFiles:
+        """The files of a job that are scored together; those of one page have the same name."""
+        with self._database.reading() as session:
+            job = session.get(Job, job_id)
+            if job is None:
+                raise CancelledError(f"job {job_id} was deleted")
+            pages = select(Page).where(Page.job_id == job_id, Page.number > WHOLE_SET).order_by(Page.number)
+            done = list(session.scalars(pages.where(Page.status == PageStatus.SUCCEEDED)))
+        references = _set_files(job.references)
+        if job.sets is not None:
+            return SetFiles(_set_files(job.sets["real"]), _set_files(job.sets["output"]), [], references)
+        names = _names_apart(done)
+        return SetFiles(
+            real=[SetFile(names[page.number], page.truth_key) for page in done if page.truth_key],
+            output=[SetFile(names[page.number], page.artifacts[Artifact.FINAL]["key"]) for page in done],
+            pages=[SetFile(names[page.number], page.artifacts[Artifact.SOURCE]["key"]) for page in done],
+            references=references,
+        )
 
     def page_failures(self, ref: PageRef) -> int:
         with self._database.reading() as session:
@@ -263,12 +304,40 @@ class WorkStore:
 
 
 def finish_pages(session: Session, job: Job) -> None:
-    """Move a job on to packaging when its last page has ended; the caller holds the job's row."""
-    unfinished = session.scalar(
-        select(func.count()).select_from(Page).where(Page.job_id == job.id, Page.status.not_in(PAGE_ENDED))
-    )
-    if unfinished == 0 and job.status in job_sources(JobStatus.PACKAGING):
+    """Move a job on to packaging when its pages and their whole set have ended; the caller holds the job's row."""
+    if _count_open(session, job.id):
+        return
+    whole_set = session.get(Page, (job.id, WHOLE_SET))
+    if whole_set is not None and whole_set.status not in PAGE_ENDED:
+        if whole_set.status != PageStatus.QUEUED or _has_results(session, job.id):
+            return
+        _end_page(whole_set, PageStatus.SKIPPED)  # there is nothing to score
+    if job.status in job_sources(JobStatus.PACKAGING):
         job.status, job.updated_at = JobStatus.PACKAGING, time.time()
+
+
+def _count_open(session: Session, job_id: str) -> int:
+    pages = select(func.count()).select_from(Page).where(Page.job_id == job_id, Page.number > WHOLE_SET)
+    return session.scalar(pages.where(Page.status.not_in(PAGE_ENDED))) or 0
+
+
+def _has_results(session: Session, job_id: str) -> bool:
+    good = select(Page.number).where(
+        Page.job_id == job_id, Page.status == PageStatus.SUCCEEDED, Page.number > WHOLE_SET
+    )
+    return session.scalar(good.limit(1)) is not None
+
+
+def _set_files(entries: list[dict[str, Any]]) -> list[SetFile]:
+    return [SetFile(entry["name"], entry["key"]) for entry in entries]
+
+
+def _names_apart(pages: list[Page]) -> dict[int, str]:
+    """The names of pages by number; with the numbers in front where two differ in nothing but case and suffix."""
+    stems = {str(PurePosixPath(page.name).with_suffix("")).casefold() for page in pages}
+    if len(stems) == len(pages):
+        return {page.number: page.name for page in pages}
+    return {page.number: f"{page.number:04d}/{page.name}" for page in pages}
 
 
 def _due(ref: PageRef, stage: Stage) -> tuple[Any, ...]:

@@ -17,7 +17,7 @@ from sqlalchemy import select
 
 from client.services import ROOT
 from common.jobs.models import Attempt, Worker
-from common.names import STAGES, Artifact
+from common.names import SET_ARTIFACTS, STAGES, Artifact
 
 SAMPLE = ROOT / "samples" / "chapter"
 QUICK = {"epochs": 12, "seed": 1}
@@ -79,12 +79,34 @@ def test_every_worker_says_that_it_is_there(house, wait_for):
 def test_every_picture_on_the_way_can_be_looked_at(house, done):
     _, pages = done
     for page in pages:
-        assert set(page["artifacts"]) == set(Artifact) - {Artifact.REGIONS}
+        assert set(page["artifacts"]) == set(Artifact) - {Artifact.REGIONS, Artifact.REPORT, Artifact.TABLE}
         assert set(page["timings"]) == set(STAGES)
         assert page["metrics"]["final"]["chroma_error"] > 0
         for artifact in (Artifact.DRAFT, Artifact.SKETCH, Artifact.ROUGH, Artifact.ALIGNED):
             assert picture(house.api.download(page["artifacts"][artifact])).ndim == 3
         assert json.loads(house.api.download(page["artifacts"][Artifact.HINTS]))["hints"]
+
+
+def test_a_chapter_comes_home_with_a_report(house, done):
+    job, _ = done
+    assert job["error"] is None
+    reply = httpx.get(f"{house.services.base_url}{job['links']['report']}", follow_redirects=True)
+    assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert reply.headers["Content-Disposition"].startswith("attachment;")
+    assert "<html" in reply.text
+    assert "002.png" in house.api.download(job["links"]["table"]).decode()
+
+
+def test_results_that_somebody_has_already_are_scored(house, chapter, tmp_path):
+    broken = tmp_path / "003.png"
+    broken.write_bytes(b"no picture")
+    job = house.api.evaluate(chapter["truths"], [*chapter["pages"][:2], broken], chapter["references"])
+    job, pages = house.finished(job["id"])
+    assert (job["status"], job["error"], pages) == ("succeeded", None, [])
+    assert "003.png" in json.dumps(json.loads(house.api.download(job["links"]["metrics"])))
+    with zipfile.ZipFile(io.BytesIO(house.api.download(job["links"]["result"]))) as archive:
+        assert archive.namelist() == ["metrics.json", "report.html", "metrics.csv"]
+    assert set(SET_ARTIFACTS) <= set(job["links"])
 
 
 def test_the_same_chapter_again_is_only_linked(house, done, chapter):

@@ -11,6 +11,7 @@ def test_keys_are_spelled_in_one_way() -> None:
     assert keys.upload("t1", "u-1") == "uploads/t1/u-1"
     assert keys.reference("j", 0) == "jobs/j/references/0000"
     assert keys.source("j", 12) == "jobs/j/pages/0012/source"
+    assert keys.evaluated("j", "real", 12) == "jobs/j/sets/real/0012"
     assert keys.truth("j", 12) == "jobs/j/pages/0012/truth"
     assert keys.attempt_artifact("j", 3, 2, "final.png") == "jobs/j/pages/0003/a2/final.png"
     assert keys.stage_artifact(Stage.CGAN, "ab12", "hints.json") == "stages/cgan/ab12/hints.json"

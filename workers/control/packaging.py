@@ -9,10 +9,10 @@ from common.archives import write_archive
 from common.errors import RetryableError
 from common.jobs.dispatch import DispatchStore
 from common.jobs.models import Job, Page
-from common.jobs.states import PageStatus
+from common.jobs.states import JobKind, PageStatus
 from common.jobs.store import page_params
 from common.logging import get_logger
-from common.names import Artifact
+from common.names import SET_ARTIFACTS, Artifact
 from storage import keys
 from storage.protocol import ObjectStore
 
@@ -48,10 +48,12 @@ def result_name(page: Page) -> str:
 
 
 def _write_result(store: ObjectStore, job: Job, pages: list[Page]) -> str:
-    extension = job.params["archive"]
+    is_evaluation = job.kind == JobKind.EVALUATE
+    extension = "zip" if is_evaluation else job.params["archive"]
+    entries = _evaluation_entries(store, pages[0]) if is_evaluation else _entries(store, job, pages)
     key = keys.result_archive(job.id, f"r{job.revision}", extension)
     with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
-        write_archive(spool, _entries(store, job, pages))  # type: ignore[arg-type]
+        write_archive(spool, entries)  # type: ignore[arg-type]
         spool.seek(0)
         store.put(key, spool, media_type=MEDIA_TYPES[extension])  # type: ignore[arg-type]
     return key
@@ -72,6 +74,12 @@ def _entries(store: ObjectStore, job: Job, pages: list[Page]) -> Iterator[tuple[
     # What was made how, and what is missing: pages that failed are named here and nowhere in between.
     manifest = {"job": job.id, "model": job.model_key, "pages": record}
     yield MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode()
+
+
+def _evaluation_entries(store: ObjectStore, whole_set: Page) -> Iterator[tuple[str, bytes]]:
+    for artifact in SET_ARTIFACTS:
+        entry = whole_set.artifacts[artifact]
+        yield entry["filename"], store.get(entry["key"])
 
 
 def _last_picture(page: Page) -> Artifact:

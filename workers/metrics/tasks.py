@@ -1,12 +1,19 @@
-"""The metrics queue: what a finished page is worth."""
+"""The metrics queue: what a finished page is worth, and what all pages of a job are worth together."""
 
 import json
+from collections.abc import Sequence
+from functools import partial
 
 from celery import Task
 
-from common.names import PAGE_TASKS, Artifact, Stage
+from common.jobs.work import SetFile
+from common.names import PAGE_TASKS, SET_TASK, Artifact, Stage
 from workers.celery import app
+from workers.metrics.evaluation import evaluate_sets
+from workers.metrics.pictures import PictureFile, PictureSets
+from workers.metrics.report import render_report
 from workers.metrics.score import score_page
+from workers.metrics.table import format_csv
 from workers.stage import StageRun, run_stage
 
 
@@ -15,8 +22,29 @@ def score(self: Task, job_id: str, number: int, attempt: int) -> None:
     run_stage(self, Stage.METRICS, (job_id, number, attempt), score_final)
 
 
+@app.task(name=SET_TASK, bind=True)
+def report(self: Task, job_id: str, number: int, attempt: int) -> None:
+    run_stage(self, Stage.METRICS, (job_id, number, attempt), score_set)
+
+
 def score_final(run: StageRun) -> None:
     final_rgb = run.read_picture(Artifact.FINAL)
     result = score_page(final_rgb, run.read_truth(), run.read_picture(Artifact.SOURCE))
     run.metrics = result.to_dict()
     run.write(Artifact.METRICS, json.dumps(run.metrics).encode())
+
+
+def score_set(run: StageRun) -> None:
+    # Brings networks with it, which the score of a page does without.
+    def pictures(files: Sequence[SetFile]) -> list[PictureFile]:
+        # Read one at a time, when their turn comes: a set may be larger than memory.
+        return [PictureFile(file.name, partial(run.resources.store.get, file.key)) for file in files]
+
+    settings = run.resources.settings
+    files = run.resources.work.set_files(run.claim.ref.job_id)
+    sets = PictureSets(pictures(files.real), pictures(files.output), pictures(files.pages), pictures(files.references))
+    evaluation = evaluate_sets(sets, limits=settings.image_limits, models=settings.models, check=run.check_still_ours)
+    run.metrics = evaluation.to_dict()
+    run.write(Artifact.METRICS, json.dumps(run.metrics, ensure_ascii=False, allow_nan=False).encode())
+    run.write(Artifact.TABLE, format_csv(evaluation).encode())
+    run.write(Artifact.REPORT, render_report(evaluation).encode())

@@ -8,9 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import create_engine
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
+from api.app import create_app, prepare
+from api.context import EXTENSION, Context
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
 from common.jobs.ids import new_id
@@ -18,13 +23,14 @@ from common.jobs.models import LOCAL_TENANT
 from common.jobs.store import JobStore, NewJob, NewPage
 from common.jobs.work import WorkStore
 from common.params import JobParams
+from common.settings import Settings
 
 LEASE_S = 60.0
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    """SQLite, or the PostgreSQL database of NURIE_TEST_DATABASE_URL, which is emptied."""
+def empty_database(tmp_path: Path) -> Iterator[Database]:
+    """SQLite, or the PostgreSQL database of NURIE_TEST_DATABASE_URL, which is emptied; without tables."""
     url = os.environ.get("NURIE_TEST_DATABASE_URL")
     if url:
         engine = create_engine(url)
@@ -33,10 +39,15 @@ def database(tmp_path: Path) -> Iterator[Database]:
             connection.exec_driver_sql("CREATE SCHEMA public")
         engine.dispose()
     database = Database(url or f"sqlite:///{tmp_path / 'nurie.db'}")
-    database.migrate()
-    JobStore(database).ensure_tenant(LOCAL_TENANT)
     yield database
     database.close()
+
+
+@pytest.fixture
+def database(empty_database: Database) -> Database:
+    empty_database.migrate()
+    JobStore(empty_database).ensure_tenant(LOCAL_TENANT)
+    return empty_database
 
 
 @pytest.fixture
@@ -118,4 +129,35 @@ def picture(
     return buffer.getvalue()
 
 
-__all__ = ["Chapters", "Clock", "picture"]
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    # Nobody listens on port 1: a submission must not depend on the broker.
+    return Settings(data=tmp_path / "var", broker_url="redis://127.0.0.1:1/0")
+
+
+@pytest.fixture
+def client(settings: Settings) -> Iterator[FlaskClient]:
+    prepare(settings)
+    app = create_app(settings)
+    yield app.test_client()
+    app.extensions[EXTENSION].database.close()
+
+
+@pytest.fixture
+def context(client: FlaskClient) -> Context:
+    return client.application.extensions[EXTENSION]
+
+
+def submit(client: FlaskClient, **fields: object):
+    """POST multipart; a list of (bytes, name) is a list of files."""
+    data = {
+        name: [FileStorage(io.BytesIO(content), filename) for content, filename in value]
+        if isinstance(value, list)
+        else value
+        for name, value in fields.items()
+    }
+    boundary, body = encode_multipart(data)
+    return client.post("/v1/jobs", data=body, content_type=f"multipart/form-data; boundary={boundary}")
+
+
+__all__ = ["Chapters", "Clock", "picture", "submit"]

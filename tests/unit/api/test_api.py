@@ -7,43 +7,19 @@ import re
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
-from werkzeug.datastructures import FileStorage
-from werkzeug.test import encode_multipart
 
 from api.app import create_app, prepare
-from api.context import EXTENSION, Context
+from api.context import Context
 from api.guard import UnsafeAddressError
 from common.archives import write_archive
 from common.jobs.states import JobStatus
-from common.settings import Settings
-from tests.unit.api.conftest import picture
+from tests.unit.api.conftest import picture, submit
 
 GREY, COLOURED = picture(), picture(coloured=True)
-
-
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    # Nobody listens on port 1: a submission must not depend on the broker.
-    return Settings(data=tmp_path / "var", broker_url="redis://127.0.0.1:1/0")
-
-
-@pytest.fixture
-def client(settings: Settings) -> Iterator[FlaskClient]:
-    prepare(settings)
-    app = create_app(settings)
-    yield app.test_client()
-    app.extensions[EXTENSION].database.close()
-
-
-@pytest.fixture
-def context(client: FlaskClient) -> Context:
-    return client.application.extensions[EXTENSION]
 
 
 def archive(entries: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> bytes:
@@ -52,18 +28,6 @@ def archive(entries: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> byte
         for name, data in entries.items():
             file.writestr(name, data)
     return buffer.getvalue()
-
-
-def submit(client: FlaskClient, **fields: object):
-    """POST multipart; a list of (bytes, name) is a list of files."""
-    data = {
-        name: [FileStorage(io.BytesIO(content), filename) for content, filename in value]
-        if isinstance(value, list)
-        else value
-        for name, value in fields.items()
-    }
-    boundary, body = encode_multipart(data)
-    return client.post("/v1/jobs", data=body, content_type=f"multipart/form-data; boundary={boundary}")
 
 
 def submit_good(client: FlaskClient, **more: object):

@@ -1,15 +1,19 @@
 """The truth under workers and control: claims, leases, fencing, retries, dispatch, the end of jobs."""
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import MetaData, delete, select
+from sqlalchemy.exc import IntegrityError
 
-from common.errors import ConflictError
-from common.jobs.database import Database
+from common.errors import ConflictError, NotFoundError
+from common.jobs.database import MIGRATIONS, Database
 from common.jobs.dispatch import DispatchStore, PageMessage
-from common.jobs.models import LOCAL_TENANT, Page
+from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Page, Tenant
 from common.jobs.states import JobStatus, ModelStatus, PageStatus
 from common.jobs.store import JobStore
 from common.jobs.work import PageRef, StageOutcome, WorkStore
-from common.names import STAGE_ARTIFACTS, STAGES, Artifact, Stage
+from common.names import SET_ARTIFACTS, STAGE_ARTIFACTS, STAGES, Artifact, Stage
 from common.params import JobParams
 
 QUEUE_EMPTY = lambda _stage: True  # noqa: E731
@@ -35,8 +39,22 @@ def status_of(jobs: JobStore, job_id: str) -> str:
     return jobs.get_job(LOCAL_TENANT, job_id).job.status
 
 
+def set_of(jobs: JobStore, job_id: str) -> Page:
+    with jobs._database.reading() as session:
+        return session.get_one(Page, (job_id, WHOLE_SET))
+
+
 def send_pages(dispatch: DispatchStore) -> list[PageMessage]:
     return dispatch.start_pages(interactive_pages=4)
+
+
+def score_set(dispatch: DispatchStore, work: WorkStore) -> None:
+    """Score the one set that is ready."""
+    (message,) = send_pages(dispatch)
+    assert (message.ref.number, message.first, message.last) == (WHOLE_SET, Stage.METRICS, Stage.METRICS)
+    assert work.claim_page(message.ref, Stage.METRICS) is not None
+    artifacts = {artifact: {"key": f"set/{artifact}"} for artifact in SET_ARTIFACTS}
+    assert work.commit_page(message.ref, Stage.METRICS, StageOutcome(artifacts, 0.5, metrics={"fid": 1.0}))
 
 
 def test_pages_wait_until_their_reference_model_is_trained(chapters, dispatch):
@@ -67,6 +85,7 @@ def test_a_page_goes_through_all_stages_and_the_last_one_ends_the_job(chapters, 
     assert page_of(jobs, job_id).status == PageStatus.SUCCEEDED
     assert status_of(jobs, job_id) == JobStatus.RUNNING
     run_all_stages(work, second.ref)
+    score_set(dispatch, work)
     assert status_of(jobs, job_id) == JobStatus.PACKAGING
     assert dispatch.finish_job(job_id, "result") == JobStatus.SUCCEEDED
     assert status_of(jobs, job_id) == JobStatus.SUCCEEDED
@@ -125,6 +144,7 @@ def test_a_page_that_loses_three_workers_fails_alone(chapters, dispatch, jobs, w
                 assert work.claim_page(message.ref, Stage.CGAN) is not None
         clock.advance(61)
         dispatch.lost_pages(QUEUE_EMPTY)
+    score_set(dispatch, work)
     page = page_of(jobs, job_id)
     assert (page.status, page.error_code) == (PageStatus.FAILED, "worker_lost")
     assert dispatch.finish_job(job_id, "result") == JobStatus.PARTIAL
@@ -262,6 +282,7 @@ def test_hints_run_a_page_again_from_s2p_only(chapters, dispatch, jobs, work):
     job_id = chapters.submit_trained(pages=1)
     (message,) = send_pages(dispatch)
     run_all_stages(work, message.ref)
+    score_set(dispatch, work)
     dispatch.finish_job(job_id, "result")
     jobs.set_hints(LOCAL_TENANT, job_id, 1, {"key": "mine", "sha256": "3" * 64, "size": 1})
     page = page_of(jobs, job_id)
@@ -270,6 +291,7 @@ def test_hints_run_a_page_again_from_s2p_only(chapters, dispatch, jobs, work):
     (again,) = send_pages(dispatch)
     assert again.first == Stage.S2P
     run_all_stages(work, again.ref, STAGES[1:])
+    score_set(dispatch, work)
     assert dispatch.finish_job(job_id, "result-2") == JobStatus.SUCCEEDED
 
 
@@ -288,6 +310,7 @@ def test_a_change_of_parameters_runs_from_the_first_stage_that_it_touches(
     job_id = chapters.submit_trained(pages=1)
     (message,) = send_pages(dispatch)
     run_all_stages(work, message.ref)
+    score_set(dispatch, work)
     dispatch.finish_job(job_id, "result")
     assert jobs.set_params(LOCAL_TENANT, job_id, 1, JobParams(**change)) == stage
     assert [again.first for again in send_pages(dispatch)] == ([stage] if stage else [])
@@ -313,6 +336,7 @@ def test_a_page_that_runs_again_shows_no_times_of_before(chapters, dispatch, job
     job_id = chapters.submit_trained(pages=1)
     (message,) = send_pages(dispatch)
     run_all_stages(work, message.ref)
+    score_set(dispatch, work)
     dispatch.finish_job(job_id, "result")
     jobs.set_hints(LOCAL_TENANT, job_id, 1, {"key": "mine", "sha256": "3" * 64, "size": 1})
     assert set(page_of(jobs, job_id).timings) == {Stage.CGAN}
@@ -333,6 +357,7 @@ def test_retry_runs_failed_pages_only(chapters, dispatch, jobs, work):
     run_all_stages(work, second.ref, (Stage.CGAN,))
     assert work.claim_page(second.ref, Stage.S2P) is not None
     assert work.fail_page(second.ref, Stage.S2P, "internal", "a bug", None)
+    score_set(dispatch, work)
     assert dispatch.finish_job(job_id, "result") == JobStatus.PARTIAL
     assert jobs.retry_job(LOCAL_TENANT, job_id) == 1
     (again,) = send_pages(dispatch)
@@ -357,6 +382,174 @@ def test_a_model_that_failed_gets_another_chance_with_the_next_job(chapters, dis
     assert jobs.get_job(LOCAL_TENANT, job_id).model.status == ModelStatus.MISSING
 
 
+def coloured(chapters, dispatch, work, pages: int = 1, done: int | None = None) -> str:
+    """A job whose pages have gone through; the set waits. With `done`, only so many succeeded and the others failed."""
+    job_id = chapters.submit_trained(pages=pages)
+    for message in send_pages(dispatch):
+        if done is None or message.ref.number <= done:
+            run_all_stages(work, message.ref)
+        else:
+            assert work.claim_page(message.ref, Stage.CGAN) is not None
+            assert work.fail_page(message.ref, Stage.CGAN, "bad_image", "no picture", None)
+    return job_id
+
+
+def test_the_set_waits_for_all_pages_and_the_job_for_the_set(chapters, dispatch, jobs, work):
+    job_id = chapters.submit_trained(pages=2)
+    first, second = send_pages(dispatch)
+    run_all_stages(work, first.ref)
+    assert send_pages(dispatch) == []
+    assert work.claim_page(PageRef(job_id, WHOLE_SET, 0), Stage.METRICS) is None
+    run_all_stages(work, second.ref)
+    assert status_of(jobs, job_id) == JobStatus.RUNNING
+    assert dispatch.jobs_to_package() == []
+    score_set(dispatch, work)
+    ((job, pages),) = dispatch.jobs_to_package()
+    assert (job.id, [page.number for page in pages]) == (job_id, [1, 2])
+
+
+def test_the_set_is_no_page_to_clients(chapters, dispatch, jobs, work):
+    job_id = coloured(chapters, dispatch, work, pages=2)
+    view = jobs.get_job(LOCAL_TENANT, job_id)
+    assert (view.job.pages_total, view.counts) == (2, {PageStatus.SUCCEEDED: 2})
+    assert [page.number for page in jobs.list_pages(LOCAL_TENANT, job_id, 10, 0)] == [1, 2]
+    for reach in (
+        lambda: jobs.get_page(LOCAL_TENANT, job_id, WHOLE_SET),
+        lambda: jobs.set_hints(LOCAL_TENANT, job_id, WHOLE_SET, {}),
+        lambda: jobs.set_params(LOCAL_TENANT, job_id, WHOLE_SET, JobParams(blend=0.1)),
+    ):
+        with pytest.raises(NotFoundError):
+            reach()
+
+
+def test_a_set_that_fails_leaves_the_job_succeeded_and_can_be_tried_again(chapters, dispatch, jobs, work):
+    job_id = coloured(chapters, dispatch, work)
+    (message,) = send_pages(dispatch)
+    assert work.claim_page(message.ref, Stage.METRICS) is not None
+    assert work.fail_page(message.ref, Stage.METRICS, "internal", "a bug", None)
+    assert dispatch.finish_job(job_id, "result") == JobStatus.SUCCEEDED
+    whole_set = jobs.get_job(LOCAL_TENANT, job_id).whole_set
+    assert (whole_set.status, whole_set.error_code, whole_set.error_detail) == ("failed", "internal", "a bug")
+    assert jobs.retry_job(LOCAL_TENANT, job_id) == 1
+    score_set(dispatch, work)
+    assert dispatch.finish_job(job_id, "result") == JobStatus.SUCCEEDED
+    assert jobs.get_job(LOCAL_TENANT, job_id).whole_set.error_code is None
+
+
+def test_a_set_whose_pages_partly_failed_is_scored_and_the_job_is_partial(chapters, dispatch, work):
+    job_id = coloured(chapters, dispatch, work, pages=2, done=1)
+    score_set(dispatch, work)
+    assert dispatch.finish_job(job_id, "result") == JobStatus.PARTIAL
+
+
+def test_where_no_page_succeeded_there_is_nothing_to_score_until_one_does(chapters, dispatch, jobs, work):
+    job_id = coloured(chapters, dispatch, work, pages=2, done=0)
+    assert set_of(jobs, job_id).status == PageStatus.SKIPPED
+    assert dispatch.finish_job(job_id, None) == JobStatus.FAILED
+    assert jobs.retry_job(LOCAL_TENANT, job_id) == 2
+    for message in send_pages(dispatch):
+        run_all_stages(work, message.ref)
+    score_set(dispatch, work)
+    assert dispatch.finish_job(job_id, "result") == JobStatus.SUCCEEDED
+
+
+def test_a_job_that_stops_early_has_nothing_to_score(chapters, dispatch, jobs, work):
+    job_id = chapters.submit_trained(pages=1, params=JobParams(stop_after="cgan"))
+    (message,) = send_pages(dispatch)
+    run_all_stages(work, message.ref, (Stage.CGAN,))
+    assert jobs.get_job(LOCAL_TENANT, job_id).whole_set is None
+    assert status_of(jobs, job_id) == JobStatus.PACKAGING
+
+
+def test_a_correction_has_the_set_scored_anew(chapters, dispatch, jobs, work):
+    job_id = coloured(chapters, dispatch, work, pages=2)
+    score_set(dispatch, work)
+    dispatch.finish_job(job_id, "result")
+    jobs.set_params(LOCAL_TENANT, job_id, 1, JobParams(blend=0.5))
+    whole_set = set_of(jobs, job_id)
+    assert (whole_set.status, whole_set.artifacts, whole_set.metrics) == (PageStatus.QUEUED, {}, None)
+    (again,) = send_pages(dispatch)
+    run_all_stages(work, again.ref, STAGES[2:])
+    assert status_of(jobs, job_id) == JobStatus.RUNNING
+    score_set(dispatch, work)
+    assert set(set_of(jobs, job_id).artifacts) == set(SET_ARTIFACTS)
+
+
+@pytest.mark.parametrize("claimed", [False, True])
+def test_a_correction_overtakes_a_set_that_is_under_way(chapters, dispatch, jobs, work, claimed):
+    job_id = coloured(chapters, dispatch, work)
+    (message,) = send_pages(dispatch)
+    assert message.ref.number == WHOLE_SET
+    if claimed:
+        assert work.claim_page(message.ref, Stage.METRICS) is not None
+    jobs.set_hints(LOCAL_TENANT, job_id, 1, {"key": "mine", "sha256": "3" * 64, "size": 1})
+    assert not work.renew_page(message.ref, Stage.METRICS)
+    assert not work.commit_page(message.ref, Stage.METRICS, StageOutcome({}, 0.5))
+    (again,) = send_pages(dispatch)
+    assert again.ref.number == 1
+    run_all_stages(work, again.ref, STAGES[1:])
+    assert work.claim_page(message.ref, Stage.METRICS) is None
+    score_set(dispatch, work)
+    assert status_of(jobs, job_id) == JobStatus.PACKAGING
+
+
+def test_a_job_of_before_there_were_reports_gets_one_with_its_next_correction(chapters, dispatch, jobs, work):
+    job_id = coloured(chapters, dispatch, work)
+    with jobs._database.writing() as session:
+        session.delete(session.get_one(Page, (job_id, WHOLE_SET)))
+    dispatch.jobs_to_package()
+    assert dispatch.finish_job(job_id, "result") == JobStatus.SUCCEEDED
+    jobs.set_params(LOCAL_TENANT, job_id, 1, JobParams(blend=0.5))
+    (again,) = send_pages(dispatch)
+    run_all_stages(work, again.ref, STAGES[2:])
+    score_set(dispatch, work)
+
+
+def test_cancelling_a_job_cancels_its_set(chapters, dispatch, jobs, work):
+    job_id = coloured(chapters, dispatch, work)
+    (message,) = send_pages(dispatch)
+    assert work.claim_page(message.ref, Stage.METRICS) is not None
+    jobs.cancel_job(LOCAL_TENANT, job_id)
+    assert set_of(jobs, job_id).status == PageStatus.CANCELLED
+    assert not work.renew_page(message.ref, Stage.METRICS)
+    assert not work.commit_page(message.ref, Stage.METRICS, StageOutcome({}, 0.5))
+    assert status_of(jobs, job_id) == JobStatus.CANCELLED
+
+
+def test_a_set_that_loses_its_workers_is_sent_again_and_fails_in_the_end(chapters, dispatch, jobs, work, clock):
+    job_id = coloured(chapters, dispatch, work)
+    for _ in range(3):
+        (message,) = send_pages(dispatch)
+        assert work.claim_page(message.ref, Stage.METRICS) is not None
+        clock.advance(61)
+        assert dispatch.lost_pages(QUEUE_EMPTY) == 1
+    assert send_pages(dispatch) == []
+    assert jobs.get_job(LOCAL_TENANT, job_id).whole_set.error_code == "worker_lost"
+    assert dispatch.finish_job(job_id, "result") == JobStatus.SUCCEEDED
+
+
+def test_a_sets_message_that_vanished_is_sent_again(chapters, dispatch, work, clock):
+    coloured(chapters, dispatch, work)
+    assert len(send_pages(dispatch)) == 1
+    clock.advance(31)
+    assert dispatch.lost_pages(QUEUE_EMPTY) == 1
+    score_set(dispatch, work)
+
+
+def test_what_is_scored_together_is_what_the_pages_have(chapters, dispatch, jobs, work):
+    job_id = coloured(chapters, dispatch, work, pages=3, done=2)
+    with jobs._database.writing() as session:
+        session.get_one(Page, (job_id, 2)).truth_key = "truth-2"
+    files = work.set_files(job_id)
+    assert [(file.name, file.key) for file in files.output] == [("001.png", "final"), ("002.png", "final")]
+    assert [(file.name, file.key) for file in files.pages] == [("001.png", "k1"), ("002.png", "k2")]
+    assert [(file.name, file.key) for file in files.real] == [("002.png", "truth-2")]
+    assert [(file.name, file.key) for file in files.references] == [("r.png", "r")]
+    with jobs._database.writing() as session:
+        session.get_one(Page, (job_id, 2)).name = "001.JPG"
+    assert [file.name for file in work.set_files(job_id).output] == ["0001/001.png", "0002/001.JPG"]
+
+
 def test_migrating_twice_changes_nothing_and_the_schema_is_the_models(database: Database):
     from alembic.autogenerate import compare_metadata
     from alembic.migration import MigrationContext
@@ -366,3 +559,76 @@ def test_migrating_twice_changes_nothing_and_the_schema_is_the_models(database: 
     database.migrate()
     with database.reading() as session:
         assert compare_metadata(MigrationContext.configure(session.connection()), Base.metadata) == []
+
+
+def migrate_to(database: Database, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.writing() as session:
+        config.attributes["connection"] = session.connection()
+        command.upgrade(config, revision)
+
+
+OLD_ROWS: dict[str, dict[str, object]] = {
+    "tenants": {"id": LOCAL_TENANT, "created_at": 1.0},
+    "reference_models": {
+        "key": "m",
+        "status": "ready",
+        "attempt": 1,
+        "failures": 0,
+        "not_before": 0.0,
+        "progress": 1.0,
+        "losses": {},
+        "created_at": 1.0,
+        "used_at": 1.0,
+    },
+    "jobs": {
+        "id": "j",
+        "tenant_id": LOCAL_TENANT,
+        "kind": "colorize",
+        "status": "running",
+        "params": {},
+        "pages_total": 1,
+        "references_": [],
+        "model_key": "m",
+        "unpacked": True,
+        "revision": 0,
+        "created_at": 1.0,
+        "updated_at": 1.0,
+    },
+    "pages": {
+        "job_id": "j",
+        "number": 1,
+        "name": "1.png",
+        "status": "queued",
+        "stage": "metrics",
+        "attempt": 1,
+        "failures": 0,
+        "not_before": 0.0,
+        "artifacts": {},
+        "timings": {},
+        "weights": {},
+        "updated_at": 1.0,
+    },
+    "attempts": {"job_id": "j", "number": 1, "attempt": 1, "stage": "cgan", "worker": "w", "started_at": 1.0},
+}
+"""What the first tables may hold of a job that is under way."""
+
+
+def test_a_job_of_before_evaluations_keeps_all_that_it_had(empty_database: Database):
+    migrate_to(empty_database, "0001")
+    with empty_database.writing() as session:
+        tables = MetaData()
+        tables.reflect(session.connection())
+        for name, row in OLD_ROWS.items():
+            session.execute(tables.tables[name].insert().values(**row))
+    empty_database.migrate()
+    with empty_database.reading() as session:
+        for name, row in OLD_ROWS.items():
+            (kept,) = session.execute(select(tables.tables[name])).mappings()
+            assert {column: kept[column] for column in row} == row
+    work = WorkStore(empty_database, 60, "worker-1")
+    run_all_stages(work, PageRef("j", 1, 1), (Stage.METRICS,))
+    assert status_of(JobStore(empty_database), "j") == JobStatus.PACKAGING
+    with pytest.raises(IntegrityError), empty_database.writing() as session:  # foreign keys hold as before
+        session.execute(delete(Tenant))

@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from common.names import CODE_VERSIONS, CONTROL_QUEUE, PAGE_TASKS, QUEUES, STAGE_ARTIFACTS, STAGES, TRAIN_TASK, Artifact
+from common.names import (
+    CODE_VERSIONS,
+    CONTROL_QUEUE,
+    PAGE_TASKS,
+    QUEUES,
+    SET_ARTIFACTS,
+    SET_TASK,
+    STAGE_ARTIFACTS,
+    STAGES,
+    TRAIN_TASK,
+    Artifact,
+)
 
 ROOT = Path(__file__).resolve().parents[3]
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
@@ -26,7 +37,8 @@ def test_every_queue_is_served_by_a_process_of_its_own_environment():
 def test_every_stage_has_a_task_a_version_and_artifacts():
     assert set(PAGE_TASKS) == set(CODE_VERSIONS) == set(STAGE_ARTIFACTS) == set(STAGES)
     made = [artifact for artifacts in STAGE_ARTIFACTS.values() for artifact in artifacts]
-    assert sorted([*made, Artifact.SOURCE]) == sorted(Artifact)
+    assert {*made, *SET_ARTIFACTS, Artifact.SOURCE} == set(Artifact)
+    assert len(made) == len(set(made))
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -34,7 +46,7 @@ def test_the_rooms_register_exactly_the_tasks_that_are_named(stage):
     python = ROOT / ".venvs" / stage / "bin" / "python"
     script = f"import workers.{stage}.tasks as t; print(*sorted(n for n in t.app.tasks if not n.startswith('celery.')))"
     done = subprocess.run([python, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
-    expected = {PAGE_TASKS[stage]} | ({TRAIN_TASK} if stage == "cgan" else set())
+    expected = {PAGE_TASKS[stage]} | {"cgan": {TRAIN_TASK}, "metrics": {SET_TASK}}.get(stage, set())
     assert set(done.stdout.split()) == expected
 
 
@@ -42,7 +54,8 @@ def test_every_task_is_routed_to_the_queue_of_its_stage():
     from workers.celery import app
 
     routes = {name: route["queue"] for name, route in app.conf.task_routes.items()}
-    assert routes == {name: stage.value for stage, name in PAGE_TASKS.items()} | {TRAIN_TASK: "cgan"}
+    expected = {name: stage.value for stage, name in PAGE_TASKS.items()} | {TRAIN_TASK: "cgan", SET_TASK: "metrics"}
+    assert routes == expected
 
 
 @pytest.mark.parametrize(

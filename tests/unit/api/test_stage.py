@@ -12,17 +12,20 @@ from common.errors import BadImageError, ModelMissingError, StorageError
 from common.imaging import encode_image
 from common.jobs.dispatch import PageMessage
 from common.jobs.ids import new_id, sha256_hex
-from common.jobs.models import LOCAL_TENANT, Job, Page
+from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job, Page
 from common.jobs.states import JobStatus, PageStatus
 from common.jobs.store import NewJob, NewPage
-from common.names import STAGES, Artifact, Stage
+from common.jobs.work import PageRef
+from common.names import SET_ARTIFACTS, STAGES, Artifact, Stage
 from common.params import JobParams
 from common.settings import Settings
 from storage import keys
 from storage.local import LocalStore
 from tests.unit.api.conftest import picture
+from workers.celery import app
 from workers.control.packaging import package_jobs
 from workers.control.unpacking import unpack_archives
+from workers.pipeline import send_page
 from workers.stage import Resources, StageRun, execute_stage
 
 GREY = picture()
@@ -39,6 +42,7 @@ class House:
         self.jobs, self.dispatch, self.chapters = jobs, dispatch, chapters
         self.resources = Resources(self.settings, work, self.store)
         self.worked: list[tuple[int, Stage]] = []
+        self.sets_scored = 0
         self.weights = "the first weights"
 
     def submit(self, pages: int = 1, params: JobParams | None = None, source: bytes | None = None) -> str:
@@ -74,10 +78,19 @@ class House:
                 run.write(Artifact.METRICS, b"{}")
         run.weights = "test"
 
+    def work_on_set(self, run: StageRun) -> None:
+        assert (run.claim.ref.number, run.stage) == (WHOLE_SET, Stage.METRICS)
+        self.sets_scored += 1
+        run.metrics = {"figure": 1.0}
+        for artifact in SET_ARTIFACTS:
+            run.write(artifact, f"the {artifact}".encode())
+
     def send(self) -> list[PageMessage]:
         return self.dispatch.start_pages(interactive_pages=4)
 
     def run_page(self, message: PageMessage, work: Callable[[StageRun], None] | None = None) -> None:
+        if message.ref.number == WHOLE_SET:
+            work = self.work_on_set
         for stage in STAGES[STAGES.index(message.first) : STAGES.index(message.last) + 1]:
             if not execute_stage(self.resources, stage, message.ref, work or self.work, lambda _: self.weights):
                 return
@@ -419,3 +432,36 @@ def test_a_page_that_is_called_like_the_record_of_the_archive_comes_home(house):
     execute_stage(house.resources, Stage.CGAN, message.ref, StageRun.skip)
     package_jobs(house.dispatch, house.store)
     assert house.archive(job_id).namelist() == ["nurie-2.json", "nurie.json"]
+
+
+def test_a_set_is_scored_once_per_job_and_never_linked(house):
+    first, second = house.submit(), house.submit()
+    house.run_all()
+    assert house.sets_scored == 2
+    for job_id in (first, second):
+        whole_set = house.jobs.get_job(LOCAL_TENANT, job_id).whole_set
+        assert whole_set.status == PageStatus.SUCCEEDED
+        for artifact, filename in (("metrics", "metrics.json"), ("report", "report.html"), ("table", "metrics.csv")):
+            entry = whole_set.artifacts[artifact]
+            assert entry["key"] == f"jobs/{job_id}/pages/0000/a1/{filename}"
+            assert house.store.get(entry["key"]) == f"the {artifact}".encode()
+    assert [key for key in house.store.list_keys("stages/") if "report" in key] == []
+    with house.archive(first) as archive:
+        assert archive.namelist() == ["001.png", "nurie.json"]
+
+
+@pytest.mark.parametrize(
+    ("number", "first", "tasks"),
+    [(1, Stage.INKNHUE, ["inknhue.paint", "metrics.score"]), (WHOLE_SET, Stage.METRICS, ["metrics.report"])],
+)
+def test_a_page_is_sent_as_a_chain_and_a_set_as_a_task_of_its_own(monkeypatch, number, first, tasks):
+    sent = []
+
+    def publish(signature, **_options):
+        for task in getattr(signature, "tasks", [signature]):
+            sent.append((task.task, tuple(task.args)))
+
+    monkeypatch.setattr("celery.canvas.Signature.apply_async", publish)
+    monkeypatch.setattr("celery.canvas._chain.apply_async", publish)
+    send_page(app, PageMessage(PageRef("j", number, 2), first, Stage.METRICS))
+    assert sent == [(name, ("j", number, 2)) for name in tasks]

@@ -1,0 +1,79 @@
+"""An evaluation at the door: two sets of pictures that somebody has already, kept one file after the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from api.context import Context
+from api.incoming import IncomingFile, read_all
+from api.intake import Checked, check_count, check_reference, keep_file
+from common.errors import InputError
+from common.jobs.ids import new_id, sha256_hex
+from common.jobs.store import NewEvaluation
+from storage import keys
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a client sent, not yet checked; a result and its true picture have the same name."""
+
+    real: Sequence[IncomingFile] = ()
+    output: Sequence[IncomingFile] = ()
+    references: Sequence[IncomingFile] = ()
+
+
+def submit_evaluation(context: Context, evaluation: Evaluation) -> str:
+    """Check an evaluation, store its files, and create the job.
+
+    Whether each file is a picture is seen when it is scored: the report names those that are none, and scores the rest.
+
+    Returns:
+        The id of the new job.
+
+    Raises:
+        InputError: what is wrong, in which file, and the limit; then nothing is left behind.
+        StorageError: storage does not answer; what had been stored was deleted again, as far as possible.
+    """
+    sides = {"real": evaluation.real, "output": evaluation.output}
+    for side, files in sides.items():
+        _check_side(context, side, files)
+    check_count("references", evaluation.references, context.settings.max_references)
+    references = [check_reference(context, number, file) for number, file in enumerate(evaluation.references, 1)]
+
+    job_id = new_id()
+    try:
+        kept = {
+            side: [_keep(context, file, keys.evaluated(job_id, side, index)) for index, file in enumerate(files, 1)]
+            for side, files in sides.items()
+        }
+        kept_references = [
+            keep_file(context, reference, keys.reference(job_id, number)) | {"name": reference.file.name}
+            for number, reference in enumerate(references, 1)
+        ]
+        context.jobs.create_evaluation(
+            NewEvaluation(job_id, context.tenant_id, kept["real"], kept["output"], kept_references)
+        )
+    except Exception:
+        context.store.delete_prefix(keys.job_prefix(job_id))
+        raise
+    context.wake_control()
+    return job_id
+
+
+def _check_side(context: Context, side: str, files: Sequence[IncomingFile]) -> None:
+    if not files:
+        raise InputError(f"{side}: send at least one picture")
+    check_count(side, files, context.settings.max_pages)
+    by_stem: dict[str, str] = {}
+    for file in files:
+        # As results are paired with true pictures: by name, whatever the format.
+        stem = str(PurePosixPath(file.name).with_suffix("")).casefold()
+        if stem in by_stem:
+            raise InputError(f"{side}: {by_stem[stem]} and {file.name} have the same name: which one is meant?")
+        by_stem[stem] = file.name
+
+
+def _keep(context: Context, file: IncomingFile, key: str) -> dict[str, Any]:
+    data = read_all(file, context.settings.max_image_bytes)
+    return keep_file(context, Checked(file, sha256_hex(data), len(data)), key) | {"name": file.name}
