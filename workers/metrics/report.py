@@ -158,9 +158,10 @@ def _render_strip(title: str, palette: Consistency) -> str:
         cells = "".join(f"<td>{_swatch(swatch.rgb) if swatch else _NO_SWATCH}</td>" for swatch in swatches)
         rows.append(f"<tr><td>{_swatch(track.rgb)}</td><td>{_number(track.spread, 1)}</td>{cells}</tr>")
     note = f'<p class="soft">{more} more pages are not shown.</p>' if more else ""
+    head = f'<tr><th title="in the reference">ref.</th><th>spread</th>{head}</tr>'
     return (
-        f'<div><h3>{title}</h3><div class="scroll"><table class="strip"><thead><tr>'
-        f'<th title="in the reference">ref.</th><th>spread</th>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>{note}</div>'
+        f'<div><h3>{title}</h3><div class="scroll"><table class="strip"><thead>{head}</thead>'
+        f"<tbody>{''.join(rows)}</tbody></table></div>{note}</div>"
     )
 
 

@@ -35,7 +35,6 @@ def score_final(run: StageRun) -> None:
 
 
 def score_set(run: StageRun) -> None:
-    # Brings networks with it, which the score of a page does without.
     def pictures(files: Sequence[SetFile]) -> list[PictureFile]:
         # Read one at a time, when their turn comes: a set may be larger than memory.
         return [PictureFile(file.name, partial(run.resources.store.get, file.key)) for file in files]
