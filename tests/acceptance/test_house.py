@@ -94,7 +94,7 @@ def test_a_chapter_comes_home_with_a_report(house, done):
     assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
     assert reply.headers["Content-Disposition"].startswith("attachment;")
     assert "<html" in reply.text
-    assert "002.png" in house.api.download(job["links"]["table"]).decode()
+    assert "\n002," in house.api.download(job["links"]["table"]).decode()
 
 
 def test_results_that_somebody_has_already_are_scored(house, chapter, tmp_path):

@@ -346,6 +346,7 @@ def test_an_archive_is_unpacked_and_its_damaged_page_fails_alone(house):
     assert house.page(job_id, 1).status == PageStatus.SUCCEEDED
     assert (house.page(job_id, 2).status, house.page(job_id, 2).error_code) == (PageStatus.FAILED, "bad_archive")
     assert house.job(job_id).status == JobStatus.PARTIAL
+    assert house.sets_scored == 1
 
 
 def test_pages_whose_results_would_share_a_name_both_come_home(house):
