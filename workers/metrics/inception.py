@@ -34,7 +34,8 @@ NOT_INSTALLED: Final = f"models/{WEIGHTS} is not installed: `nurie models fetch 
 MAX_BYTES: Final = 256 << 20
 """The file has 95 MB."""
 DIMENSIONS: Final = 2048
-MAX_HELD_PICTURES: Final = 16
+MAX_HELD_PICTURES: Final = 8
+"""On a processor 8 at once are a tenth faster than 16, whose values fit its caches less."""
 MAX_HELD_PIXELS: Final = 8_000_000
 """Of which the network makes float32: 96 MB."""
 _PICKLE_STARTS: Final = (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))
