@@ -19,6 +19,7 @@ from bench.figures import Figure
 from bench.pages import read
 from common.imaging import encode_image
 from workers.metrics.inception import WEIGHTS, Inception, InceptionFeatures, build_network, open_inception
+from workers.metrics.streaming import stream
 
 PICTURES = 16
 TURNS = 4
@@ -70,8 +71,8 @@ def _measure_ways() -> list[Figure]:
 
 def _extract(inception: Inception, files: list[Path]) -> None:
     features = InceptionFeatures(inception)
-    for file in files:
-        features.add(read(file))
+    for picture in stream(read, files):
+        features.add(picture)
     features.flush()
 
 

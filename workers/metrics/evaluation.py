@@ -5,17 +5,13 @@ figures are known, so that memory does not depend on how many there are.
 """
 
 import heapq
-import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from common.errors import InputError
@@ -28,14 +24,13 @@ from workers.metrics.pictures import PictureFile, PictureSets
 from workers.metrics.result import Evaluation, PageView
 from workers.metrics.score import PageScore, map_delta_e, score_page
 from workers.metrics.scores import fit_to, turn_grey
+from workers.metrics.streaming import stream
 
 VIEWS: Final = 5
 VIEW_SIDE_PX: Final = 480
 """Width of a view's pictures; a long strip is four times as high at most."""
 VIEW_DELTA_E: Final = 40.0
 """Shown as the brightest of the ΔE map; what is further off too."""
-MAX_THREADS: Final = 8
-"""More would hold more pictures than they could read at once."""
 
 
 def evaluate_sets(
@@ -62,7 +57,7 @@ def evaluate_sets(
         )
     palette_lab = learn_palette(reference.decode(limits) for reference in sets.references)
     tally = _Tally()
-    for seen in _in_threads(lambda item: _look_at(item, limits, palette_lab, keep=meter.is_open), todo):
+    for seen in stream(lambda item: _look_at(item, limits, palette_lab, keep=meter.is_open), todo):
         check()
         tally.add(seen)
         for side, picture_rgb in seen.pictures:
@@ -179,24 +174,6 @@ def _look_at(item: _Item, limits: ImageLimits, palette_lab: NDArray[np.float32],
         seen.colours = find_colours(fitted_rgb, truth_rgb, palette_lab)
         seen.truth_colours = None if truth_rgb is None else find_colours(truth_rgb, truth_rgb, palette_lab)
     return seen
-
-
-def _in_threads(work: Callable[[_Item], _Seen], items: Iterable[_Item]) -> Iterator[_Seen]:
-    """Do the work on every item; results in order, and no more than one a thread ahead of who takes them."""
-    threads = min(MAX_THREADS, len(os.sched_getaffinity(0)))
-    waiting: deque[Future[_Seen]] = deque()
-    # A page a thread: torch must not share each one out among all processors again.
-    with ThreadPoolExecutor(threads, "score", initializer=lambda: torch.set_num_threads(1)) as pool:
-        try:
-            for item in items:
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-                waiting.append(pool.submit(work, item))
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _follow(palette_lab: NDArray[np.float32], colours: dict[str, PageColours]) -> Consistency | None:

@@ -10,9 +10,9 @@ from PIL import Image
 
 from common.errors import InputError
 from common.imaging import ImageLimits
-from workers.metrics import evaluation as module
 from workers.metrics.evaluation import VIEWS, evaluate_sets
 from workers.metrics.pictures import PictureFile, PictureSets
+from workers.metrics.streaming import MAX_THREADS
 
 
 def noise(seed, size=(20, 24)):
@@ -117,7 +117,7 @@ def test_pictures_stream_however_many_there_are(tmp_path):
     real, output = ([PictureFile(f"{at}.png", lambda: Held(data)) for at in range(60)] for _ in range(2))
     evaluate(real, output, tmp_path)
     assert held == 0
-    assert most <= 2 * module.MAX_THREADS
+    assert most <= 2 * (MAX_THREADS + 1)
 
 
 def test_what_the_check_raises_ends_it_and_no_thread_stays(tmp_path):
@@ -131,7 +131,7 @@ def test_what_the_check_raises_ends_it_and_no_thread_stays(tmp_path):
     sets = PictureSets(real=chapter(30), output=chapter(30, seed=7))
     with pytest.raises(KeyboardInterrupt):
         evaluate_sets(sets, limits=ImageLimits(), models=tmp_path, check=check)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("score")]
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("stream")]
 
 
 def test_an_error_that_is_nobodys_picture_is_not_swallowed(tmp_path):

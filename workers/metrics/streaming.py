@@ -1,0 +1,38 @@
+"""Work on many pictures, as many at a time as there are processors, and no more held than that. Pure."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, TypeVar
+
+import torch
+
+MAX_THREADS: Final = 16
+"""More would hold more pictures than they could read at once."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def stream(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+    """Do the work on every item, in threads: decoders, OpenCV, NumPy and torch let others run meanwhile.
+
+    Returns:
+        The results in the items' order, at most one a thread ahead of who takes them. What the work raises comes up in
+        its turn; whoever stops taking waits for what is under way, and no thread stays behind.
+    """
+    threads = min(MAX_THREADS, len(os.sched_getaffinity(0)))
+    waiting: deque[Future[Result]] = deque()
+    # A picture a thread: torch must not share each one out among all processors again.
+    with ThreadPoolExecutor(threads, "stream", initializer=lambda: torch.set_num_threads(1)) as pool:
+        try:
+            for item in items:
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+                waiting.append(pool.submit(work, item))
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
