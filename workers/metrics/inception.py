@@ -34,10 +34,11 @@ NOT_INSTALLED: Final = f"models/{WEIGHTS} is not installed: `nurie models fetch 
 MAX_BYTES: Final = 256 << 20
 """The file has 95 MB."""
 DIMENSIONS: Final = 2048
-MAX_HELD_PICTURES: Final = 8
-"""On a processor 8 at once are a tenth faster than 16, whose values fit its caches less."""
-MAX_HELD_PIXELS: Final = 8_000_000
-"""Of which the network makes float32: 96 MB."""
+MAX_HELD: Final = {"cpu": 8, "cuda": 32}
+"""Pictures at once. On a processor 8 are a tenth faster than 16, whose values fit its caches less; on a GPU 32 are a
+quarter faster than 8."""
+MAX_HELD_PIXELS: Final = {"cpu": 8_000_000, "cuda": 32_000_000}
+"""Of which the network makes float32: 96 MB, and 384 MB on a GPU."""
 _PICKLE_STARTS: Final = (b"PK", *(bytes([0x80, protocol]) for protocol in range(2, 6)))
 """Of a checkpoint: a zip around a pickle, or, of old versions, the bare pickle."""
 _CODE_SIGNS: Final = ("Unsupported", "GLOBAL")
@@ -50,6 +51,8 @@ class Inception:
     def __init__(self, network: "nn.Module", device: "torch.device") -> None:
         self._network = network.to(device)
         self._device = device
+        self.max_held = MAX_HELD.get(device.type, MAX_HELD["cpu"])
+        self.max_held_pixels = MAX_HELD_PIXELS.get(device.type, MAX_HELD_PIXELS["cpu"])
 
     def extract(self, pictures_rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
         """The features of pictures (n, H, W, 3) uint8 RGB, at full size: (n, 2048) float32.
@@ -67,8 +70,8 @@ class Inception:
 class InceptionFeatures:
     """The features of one set of pictures that come one after the other, in any sizes.
 
-    Pictures of one size go through the network together. At most `MAX_HELD_PICTURES` are held, and no more of them than
-    `MAX_HELD_PIXELS` allow, or a single larger one.
+    Pictures of one size go through the network together. At most `MAX_HELD` of the device are held, and no more of
+    them than its `MAX_HELD_PIXELS` allow, or a single larger one.
     """
 
     def __init__(self, inception: Inception) -> None:
@@ -84,12 +87,12 @@ class InceptionFeatures:
         """
         height, width = picture_rgb.shape[:2]
         ready = []
-        if self._held_pixels + height * width > MAX_HELD_PIXELS:
+        if self._held_pixels + height * width > self._inception.max_held_pixels:
             ready.append(self.flush())
         self._held.setdefault(picture_rgb.shape, []).append(picture_rgb)
         self._held_pictures += 1
         self._held_pixels += height * width
-        if self._held_pictures == MAX_HELD_PICTURES:
+        if self._held_pictures == self._inception.max_held:
             ready.append(self.flush())
         return np.concatenate(ready) if ready else np.zeros((0, DIMENSIONS), np.float32)
 

@@ -8,8 +8,10 @@ from typing import Final, TypeVar
 
 import torch
 
-MAX_THREADS: Final = 16
-"""More would hold more pictures than they could read at once."""
+MAX_THREADS: Final = 8
+"""More wait for the interpreter: on 16 processors 16 threads decoded 260 pictures/s, 8 threads 390."""
+AHEAD: Final = 2
+"""Results a thread that may wait: so many that a GPU's batch does not make the threads stop."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,7 +21,7 @@ def stream(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Re
     """Do the work on every item, in threads: decoders, OpenCV, NumPy and torch let others run meanwhile.
 
     Returns:
-        The results in the items' order, at most one a thread ahead of who takes them. What the work raises comes up in
+        The results in the items' order, at most `AHEAD` a thread ahead of who takes them. What the work raises comes up in
         its turn; whoever stops taking waits for what is under way, and no thread stays behind.
     """
     threads = min(MAX_THREADS, len(os.sched_getaffinity(0)))
@@ -28,7 +30,7 @@ def stream(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Re
     with ThreadPoolExecutor(threads, "stream", initializer=lambda: torch.set_num_threads(1)) as pool:
         try:
             for item in items:
-                if len(waiting) > threads:
+                if len(waiting) > AHEAD * threads:
                     yield waiting.popleft().result()
                 waiting.append(pool.submit(work, item))
             while waiting:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import threading
 
 import numpy as np
@@ -12,7 +13,7 @@ from common.errors import InputError
 from common.imaging import ImageLimits
 from workers.metrics.evaluation import VIEWS, evaluate_sets
 from workers.metrics.pictures import PictureFile, PictureSets
-from workers.metrics.streaming import MAX_THREADS
+from workers.metrics.streaming import AHEAD, MAX_THREADS
 
 
 def noise(seed, size=(20, 24)):
@@ -117,7 +118,7 @@ def test_pictures_stream_however_many_there_are(tmp_path):
     real, output = ([PictureFile(f"{at}.png", lambda: Held(data)) for at in range(60)] for _ in range(2))
     evaluate(real, output, tmp_path)
     assert held == 0
-    assert most <= 2 * (MAX_THREADS + 1)
+    assert most <= 2 * (AHEAD + 1) * min(MAX_THREADS, len(os.sched_getaffinity(0))) + 2
 
 
 def test_what_the_check_raises_ends_it_and_no_thread_stays(tmp_path):
