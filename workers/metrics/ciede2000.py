@@ -1,7 +1,7 @@
 """CIEDE2000 colour difference. Pure.
 
-By torch on 32-bit floats, for its vector arithmetic: scikit-image takes ten times as long, more than all other figures
-of a page together. The tests hold it against scikit-image's and the paper's own examples.
+By torch on 32-bit floats, for its vector arithmetic: scikit-image takes four times as long, as long as all figures of a
+page together. The tests hold it against scikit-image's and the paper's own examples.
 """
 
 from math import pi, radians
@@ -42,14 +42,32 @@ def delta_e2000(first_lab: NDArray[np.float32], second_lab: NDArray[np.float32])
         # Where one of the two is grey, the mean hue is the other's; the grey one's own is 0, so the sum is that.
         hue = torch.where(c1 * c2 == 0, 2 * h1 + turn, h1 + turn / 2)
         chroma = (c1 + c2) / 2
-        off_middle = ((l1 + l2) / 2 - 50) ** 2
-        light = (l2 - l1) / (1 + 0.015 * off_middle / torch.sqrt(20 + off_middle))
+        light = (l2 - l1) / _lightness_weight(l1, l2)
         saturation = (c2 - c1) / (1 + 0.045 * chroma)
         tint = hue_gap / (1 + 0.015 * chroma * _hue_weight(hue))
         blue = torch.remainder(hue, _TURN) * (180 / pi)
         rotation = -2 * _knee(chroma) * torch.sin(radians(60) * torch.exp(-(((blue - 275) / 25) ** 2)))
         squares = light * light + saturation * saturation + tint * tint + rotation * saturation * tint
         return torch.sqrt(squares.clamp_min_(0)).numpy().reshape(first_lab.shape[:-1])
+
+
+def delta_e2000_of_grey(lightness: NDArray[np.float32], lab: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As `delta_e2000` where the first picture has no chroma: no hue is left to differ, and most of the formula goes.
+
+    Args:
+        lightness: (...) float32, L of the first picture, 0..100.
+        lab: (..., 3) float32 CIELAB.
+
+    Returns:
+        (...) float32, 0 and above.
+    """
+    with torch.inference_mode():
+        l1 = torch.from_numpy(np.ascontiguousarray(lightness.reshape(-1)))
+        l2, a2, b2 = _planes(lab)
+        stretch = 1.5 - 0.5 * _knee(_length(a2, b2) / 2)
+        chroma = _length(a2 * stretch, b2)
+        light = (l2 - l1) / _lightness_weight(l1, l2)
+        return _length(light, chroma / (1 + 0.045 * chroma / 2)).numpy().reshape(lightness.shape)
 
 
 def _planes(lab: NDArray[np.float32]) -> torch.Tensor:
@@ -65,6 +83,12 @@ def _knee(chroma: torch.Tensor) -> torch.Tensor:
     squared = chroma * chroma
     seventh = squared * squared * squared * chroma
     return torch.sqrt(seventh / (seventh + _CHROMA_KNEE))
+
+
+def _lightness_weight(l1: torch.Tensor, l2: torch.Tensor) -> torch.Tensor:
+    """S_L of the paper's equation 16."""
+    off_middle = ((l1 + l2) / 2 - 50) ** 2
+    return 1 + 0.015 * off_middle / torch.sqrt(20 + off_middle)
 
 
 def _hue_weight(hue: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.lab import rgb_to_lab
-from workers.metrics.ciede2000 import delta_e2000
+from workers.metrics.ciede2000 import delta_e2000, delta_e2000_of_grey
 from workers.metrics.scores import chroma_gap, colourfulness, find_gradient, fit_to, psnr_db, turn_grey
 from workers.metrics.structure import ms_ssim, ssim
 
@@ -22,7 +22,7 @@ _FINE_BINS: Final = 100
 """To one of these: percentiles are exact to 0.01."""
 _GREY_CHROMA_ERROR: Final = 0.1
 """Below this the truth is grey itself, and a ratio to it would divide by the rounding of colour conversions."""
-_STRIP_PIXELS: Final = 100_000
+_STRIP_PIXELS: Final = 64_000
 """Pictures go through in strips of rows that fit a cache, and memory stays bounded."""
 
 
@@ -149,12 +149,13 @@ class _Sums:
         self._fine_counts = np.zeros(DELTA_E_BINS * _FINE_BINS, dtype=np.int64)
         self._edges = np.zeros(3)  # products of the gradients: ours with the truth's, ours, the truth's
 
-    def add(self, picture_lab: NDArray[np.float32], truth_lab: NDArray[np.float32]) -> None:
-        differences = delta_e2000(picture_lab, truth_lab)
-        self._pixels += differences.size
-        self._delta_e += float(differences.sum(dtype=np.float64))
-        self._chroma_gap += float(chroma_gap(picture_lab, truth_lab).sum(dtype=np.float64))
-        fine = np.minimum(differences.ravel() * np.float32(_FINE_BINS), self._fine_counts.size - 1).astype(np.int32)
+    def add(self, delta_e: NDArray[np.float32], chroma_gap: NDArray[np.float32]) -> None:
+        self._pixels += delta_e.size
+        self._delta_e += float(delta_e.sum(dtype=np.float64))
+        self._chroma_gap += float(chroma_gap.sum(dtype=np.float64))
+
+    def count(self, delta_e: NDArray[np.float32]) -> None:
+        fine = np.minimum(delta_e.ravel() * np.float32(_FINE_BINS), self._fine_counts.size - 1).astype(np.int32)
         self._fine_counts += np.bincount(fine, minlength=self._fine_counts.size)
 
     def add_edges(self, gradient: NDArray[np.float32], truth_gradient: NDArray[np.float32]) -> None:
@@ -190,14 +191,19 @@ def _add_up(
     """The sums of our picture and of the grey one, the truth's CIELAB computed once."""
     ours, grey = _Sums(), _Sums()
     height = len(truth_rgb)
+    lightness_of_grey = rgb_to_lab(np.repeat(np.arange(256, dtype=np.uint8), 3).reshape(1, 256, 3))[0, :, 0]
     for rows in _strips(truth_rgb.shape):
         # A gradient needs its neighbours: one row more on either side.
         wide = slice(max(0, rows.start - 1), min(height, rows.stop + 1))
         inside = slice(rows.start - wide.start, rows.stop - wide.start)
-        picture_lab, truth_lab = rgb_to_lab(picture_rgb[wide]), rgb_to_lab(truth_rgb[wide])
-        ours.add(picture_lab[inside], truth_lab[inside])
-        grey.add(rgb_to_lab(grey_rgb[rows]), truth_lab[inside])
-        ours.add_edges(find_gradient(picture_lab[..., 0]), find_gradient(truth_lab[..., 0]))
+        picture_wide, truth_wide = rgb_to_lab(picture_rgb[wide]), rgb_to_lab(truth_rgb[wide])
+        picture_lab, truth_lab = picture_wide[inside], truth_wide[inside]
+        delta_e = delta_e2000(picture_lab, truth_lab)
+        ours.add(delta_e, chroma_gap(picture_lab, truth_lab))
+        ours.count(delta_e)
+        ours.add_edges(find_gradient(picture_wide[..., 0]), find_gradient(truth_wide[..., 0]))
+        lightness = lightness_of_grey[grey_rgb[rows][..., 0]]
+        grey.add(delta_e2000_of_grey(lightness, truth_lab), chroma_gap(None, truth_lab))
     return ours, grey
 
 

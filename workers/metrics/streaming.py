@@ -21,8 +21,8 @@ def stream(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Re
     """Do the work on every item, in threads: decoders, OpenCV, NumPy and torch let others run meanwhile.
 
     Returns:
-        The results in the items' order, at most `AHEAD` a thread ahead of who takes them. What the work raises comes up in
-        its turn; whoever stops taking waits for what is under way, and no thread stays behind.
+        The results in the items' order, at most `AHEAD` a thread ahead of who takes them. What the work raises comes up
+        in its turn; whoever stops taking waits for what is under way, and no thread stays behind.
     """
     threads = min(MAX_THREADS, len(os.sched_getaffinity(0)))
     waiting: deque[Future[Result]] = deque()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000
 
-from workers.metrics.ciede2000 import delta_e2000
+from workers.metrics.ciede2000 import delta_e2000, delta_e2000_of_grey
 
 # From table 1 of Sharma, Wu & Dalal 2005: the pairs on which implementations go wrong.
 PAIRS = [
@@ -43,3 +43,11 @@ def test_everywhere_as_scikit_image():
 def test_equal_pictures_differ_by_nothing():
     lab = np.random.default_rng(0).uniform(-100, 100, (30, 20, 3)).astype(np.float32)
     assert not delta_e2000(lab, lab).any()
+
+
+def test_of_a_grey_picture_the_short_way_gives_the_same():
+    draw = np.random.default_rng(0)
+    grey = np.zeros((40, 50, 3), dtype=np.float32)
+    grey[..., 0] = draw.uniform(0, 100, (40, 50))
+    lab = np.stack([draw.uniform(0, 100, (40, 50)), *draw.uniform(-110, 110, (2, 40, 50))], axis=2).astype(np.float32)
+    np.testing.assert_allclose(delta_e2000_of_grey(grey[..., 0], lab), delta_e2000(grey, lab), atol=1e-4)

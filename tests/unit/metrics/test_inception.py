@@ -105,6 +105,8 @@ def test_pictures_of_several_sizes_all_come_back(inception):
 class Recording:
     """Stands in for the network: keeps the shapes that came."""
 
+    max_held, max_held_pixels = 8, 8_000_000
+
     def __init__(self):
         self.shapes = []
 
