@@ -67,7 +67,7 @@ def _check_side(context: Context, side: str, files: Sequence[IncomingFile]) -> N
     check_count(side, files, context.settings.max_pages)
     by_stem: dict[str, str] = {}
     for file in files:
-        # As results are paired with true pictures: by name, whatever the format.
+        # Stricter than the pairing, which minds case: names that differ in no more than that are a mistake.
         stem = str(PurePosixPath(file.name).with_suffix("")).casefold()
         if stem in by_stem:
             raise InputError(f"{side}: {by_stem[stem]} and {file.name} have the same name: which one is meant?")

@@ -310,7 +310,9 @@ def _candidates(session: Session, interactive_pages: int, most: int, now: float)
         .where(or_(Page.number > WHOLE_SET, ~open_pages.exists()))
     )
     # The first of every tenant at every stage: nobody's pages may hide behind a flood of another's.
-    order = (Job.pages_total > interactive_pages, Job.id, Page.number)
+    # An evaluation has no pages, and may have ten thousand pictures: nobody waits at the screen for it.
+    is_bulk = or_(Job.pages_total > interactive_pages, Job.kind == JobKind.EVALUATE)
+    order = (is_bulk, Job.id, Page.number)
     rank = func.row_number().over(partition_by=(Job.tenant_id, Page.stage), order_by=order)
     ranked = query.with_only_columns(Page.job_id, Page.number, rank.label("rank")).subquery()
     chosen = (

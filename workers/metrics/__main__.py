@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (NurieError, OSError) as error:
         print(f"workers.metrics: {error}", file=sys.stderr)
         return 2
-    print(format_table(evaluation.scores), *_notes(evaluation), sep="\n")
+    print(format_table(evaluation), *_notes(evaluation), sep="\n")
     return 3 if evaluation.failed else 0
 
 

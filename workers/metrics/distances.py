@@ -38,9 +38,11 @@ class SetDistances:
 class DistanceMeter:
     """Takes the pictures of both sets, in any order, and keeps statistics of their features, not the pictures."""
 
-    def __init__(self, inception: Inception | None) -> None:
+    def __init__(self, inception: Inception | None, reason: str = NOT_INSTALLED) -> None:
+        """`reason` says why there is no network, where there is none."""
         self.is_open = inception is not None
         """Whether it looks at pictures at all."""
+        self._reason = reason
         self._real, self._output = _Set(inception), _Set(inception)
 
     def add(self, side: Side, picture_rgb: NDArray[np.uint8] | None) -> None:
@@ -52,7 +54,7 @@ class DistanceMeter:
         real, output = self._real, self._output
         few = min(real.count, output.count)
         if not self.is_open:
-            return SetDistances(real.count, output.count, reason=NOT_INSTALLED)
+            return SetDistances(real.count, output.count, reason=self._reason)
         if few < MIN_SAMPLES:
             reason = f"FID and KID need {MIN_SAMPLES} pictures on each side"
             return SetDistances(real.count, output.count, reason=reason)

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from common.errors import InputError
+from common.errors import InputError, ModelMissingError
 from common.imaging import ImageLimits
 from workers.metrics.consistency import Consistency, PageColours, find_colours, follow_palette, learn_palette
 from workers.metrics.distances import DistanceMeter, Side
@@ -48,7 +48,7 @@ def evaluate_sets(
         InputError: no name is on both sides and without Inception there is nothing else to compare; no picture of a
             side can be read; or a reference cannot be read.
     """
-    meter = DistanceMeter(open_inception(models) if sets.real else None)
+    meter = _open_meter(sets, models)
     todo = _pair(sets)
     if sets.real and not any(item.output and item.truth for item in todo) and not meter.is_open:
         raise InputError(
@@ -133,6 +133,15 @@ class _Tally:
             self.truth_colours[seen.label] = seen.truth_colours
 
 
+def _open_meter(sets: PictureSets, models: Path) -> DistanceMeter:
+    if not sets.real:
+        return DistanceMeter(None, "there are no true pages")
+    try:
+        return DistanceMeter(open_inception(models))
+    except ModelMissingError as error:  # another's file, or damaged: the rest can be had without it
+        return DistanceMeter(None, str(error))
+
+
 def _pair(sets: PictureSets) -> list[_Item]:
     """Every result in its order, with what belongs to it; then the true pages that stand alone."""
     real, output, pages = ([file.name for file in files] for files in (sets.real, sets.output, sets.pages))
@@ -158,16 +167,22 @@ def _look_at(item: _Item, limits: ImageLimits, palette_lab: NDArray[np.float32],
     if item.output is None and not keep:
         seen.pictures = [("real", None)]  # nothing to compare it with: nothing to read it for
         return seen
-    try:
-        truth_rgb, output_rgb, page_rgb = item.decode(limits)
-    except InputError as error:
-        seen.failure = str(error)
+
+    def decode(file: PictureFile | None, side: Side | None) -> _Picture | None:
+        # Each by itself: a corrupt result takes nothing from the set of true pages, nor the other way round.
+        try:
+            picture_rgb = None if file is None else file.decode(limits)
+        except InputError as error:
+            seen.failure = seen.failure or str(error)
+            return None
+        if side and picture_rgb is not None:
+            seen.pictures.append((side, picture_rgb if keep else None))
+        return picture_rgb
+
+    truth_rgb, output_rgb = decode(item.truth, "real"), decode(item.output, "output")
+    page_rgb = decode(item.page, None)
+    if seen.failure or output_rgb is None:
         return seen
-    if truth_rgb is not None:
-        seen.pictures.append(("real", truth_rgb if keep else None))
-    if output_rgb is None:
-        return seen
-    seen.pictures.append(("output", output_rgb if keep else None))
     seen.score = score_page(output_rgb, truth_rgb, page_rgb)
     if len(palette_lab):
         fitted_rgb = output_rgb if truth_rgb is None else fit_to(output_rgb, *truth_rgb.shape[:2])

@@ -26,12 +26,13 @@ def ratio_interval(values: Sequence[float], others: Sequence[float]) -> Interval
 
     Source: Efron & Tibshirani 1993, "An Introduction to the Bootstrap", section 13.3, the percentile interval; pages
         are drawn whole, so that a page's two figures stay together. The draws are seeded: the same figures give the
-        same interval.
+        same interval, in whatever order.
     """
     if len(values) < 2:
         return None
+    order = np.lexsort((others, values))
     result = bootstrap(
-        (np.asarray(values, dtype=np.float64), np.asarray(others, dtype=np.float64)),
+        (np.asarray(values, dtype=np.float64)[order], np.asarray(others, dtype=np.float64)[order]),
         _divide_means,
         paired=True,
         vectorized=True,

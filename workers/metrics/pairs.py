@@ -1,5 +1,6 @@
 """Which output belongs to which true page: by name, never by order. Pure but for the listing of folders."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ def list_pictures(folder: Path) -> list[PictureFile]:
     pictures: dict[str, Path] = {}
     for entry in sorted(folder.iterdir()):
         picture, stem = (_final_of(entry), entry.name) if entry.is_dir() else (entry, entry.stem)
+        stem = os.fsencode(stem).decode("utf-8", "backslashreplace")  # names need not be UTF-8; what we write is
         if picture is None or picture.suffix.lower() not in READ_SUFFIXES:
             continue
         if stem in pictures:

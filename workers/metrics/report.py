@@ -59,8 +59,7 @@ def picture_uri(picture_rgb: NDArray[np.uint8]) -> str:
 
 
 def _render_head(evaluation: Evaluation) -> str:
-    distances, figures = evaluation.distances, evaluation.to_dict()
-    mean, intervals = figures["mean"], figures["interval_95"]
+    distances, mean, intervals = evaluation.distances, evaluation.mean, evaluation.interval_95
     cards = []
     if mean["final"]:
         for title, name, places in (
@@ -81,7 +80,7 @@ def _render_head(evaluation: Evaluation) -> str:
         truth = evaluation.palette_truth
         beside = f"truth {_number(truth.spread, 2)}" if truth else ""
         cards.append(_card("palette spread", _number(evaluation.palette.spread, 2), beside))
-    if evaluation.pairs:
+    if distances.real_count:
         error = distances.kid_standard_error
         cards.append(_card("FID", _number(distances.fid, 2)))
         cards.append(_card("KID × 1000", _scaled(distances.kid), "" if error is None else f"± {_scaled(error)}"))
@@ -95,7 +94,7 @@ def _render_head(evaluation: Evaluation) -> str:
 def _notes(evaluation: Evaluation) -> Iterator[str]:
     """What one must know before reading the figures, as HTML."""
     distances = evaluation.distances
-    if evaluation.pairs and distances.reason:
+    if distances.real_count and distances.reason:
         yield f"No FID and no KID: {escape(distances.reason)}."
     if distances.warning:
         yield escape(distances.warning[0].upper() + distances.warning[1:]) + "."
@@ -103,7 +102,7 @@ def _notes(evaluation: Evaluation) -> Iterator[str]:
         yield f'<span class="bad">{escape(name)} was not scored</span>: {escape(fault)}'
     if len(evaluation.failed) > _NAMES_SHOWN:
         yield f'<span class="bad">{len(evaluation.failed)} in all were not scored</span>; metrics.csv names them'
-    if evaluation.pairs or evaluation.real_only:
+    if distances.real_count:
         if evaluation.real_only:
             yield f"True pages without a result: {_name(evaluation.real_only)}"
         if evaluation.output_only:
@@ -166,7 +165,7 @@ def _render_strip(title: str, palette: Consistency) -> str:
 
 
 def _render_table(evaluation: Evaluation) -> str:
-    pages, summary = table_rows(evaluation.scores)
+    pages, summary = table_rows(evaluation)
     head = "".join(f"<th>{escape(column.heading)}</th>" for column in COLUMNS)
     note = ""
     if len(pages) > MAX_TABLE_ROWS:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -50,6 +51,16 @@ class Evaluation:
         """The scores of results that have a true page."""
         return {name: score for name, score in self.scores.items() if score.final is not None}
 
+    @cached_property
+    def mean(self) -> dict[str, Any]:
+        """As `mean_figures`."""
+        return mean_figures(self.scores)
+
+    @cached_property
+    def interval_95(self) -> dict[str, Any]:
+        """As `interval_figures`."""
+        return interval_figures(self.scores)
+
     @property
     def delta_e_counts(self) -> NDArray[np.int64]:
         """Pixels of all results by ΔE2000, (DELTA_E_BINS,)."""
@@ -61,8 +72,8 @@ class Evaluation:
         return {
             "version": SCORE_VERSION,
             "pages": {name: score.to_dict() for name, score in self.scores.items()},
-            "mean": mean_figures(self.scores),
-            "interval_95": interval_figures(self.scores),
+            "mean": self.mean,
+            "interval_95": self.interval_95,
             "set": self.distances.to_dict(),
             "palette": self.palette and self.palette.to_dict(),
             "palette_truth": self.palette_truth and self.palette_truth.to_dict(),
@@ -77,26 +88,33 @@ def mean_figures(scores: Mapping[str, PageScore]) -> dict[str, Any]:
     """The mean of each figure over the pages that have it, shaped as `PageScore.to_dict`.
 
     PSNR: over the pages whose pictures differ; `identical` counts the others. `chroma_ratio` is the ratio of the mean
-    errors: a nearly grey page must not outweigh all others.
+    errors of the pages that have one: a nearly grey page must not outweigh all others.
     """
     means = _summarise(scores, _mean)
     pairs = [score for score in scores.values() if score.final is not None]
     for side in ("final", "grey"):
         if means[side]:
             means[side]["identical"] = sum(score.to_dict()[side]["identical"] for score in pairs)
-    known = means["final"] and means["grey"] and means["grey"]["chroma_error"]
-    means["chroma_ratio"] = means["final"]["chroma_error"] / known if known else None
+    final, grey = _chroma_errors(scores)
+    means["chroma_ratio"] = float(np.mean(final) / np.mean(grey)) if final else None
     return means
 
 
 def interval_figures(scores: Mapping[str, PageScore]) -> dict[str, Any]:
     """The 95 % bootstrap interval [low, high] of each mean of `mean_figures`; None of fewer than two pages."""
     intervals = _summarise(scores, lambda values: _listed(mean_interval(values)))
-    pairs = [(score.final, score.grey) for score in scores.values() if score.final and score.grey]
-    final, grey = ([pair[side].chroma_error for pair in pairs] for side in (0, 1))
-    # Without a coloured truth there is nothing to divide by.
-    intervals["chroma_ratio"] = _listed(ratio_interval(final, grey)) if all(grey) else None
+    intervals["chroma_ratio"] = _listed(ratio_interval(*_chroma_errors(scores)))
     return intervals
+
+
+def _chroma_errors(scores: Mapping[str, PageScore]) -> tuple[list[float], list[float]]:
+    """The errors of our pages and of grey, where the truth is coloured and so grey's is no mere rounding."""
+    pairs = [
+        (score.final.chroma_error, score.grey.chroma_error)
+        for score in scores.values()
+        if score.final and score.grey and score.chroma_ratio is not None
+    ]
+    return [final for final, _ in pairs], [grey for _, grey in pairs]
 
 
 def _summarise(scores: Mapping[str, PageScore], summarise: Callable[[list[float]], Any]) -> dict[str, Any]:

@@ -22,8 +22,9 @@ _FINE_BINS: Final = 100
 """To one of these: percentiles are exact to 0.01."""
 _GREY_CHROMA_ERROR: Final = 0.1
 """Below this the truth is grey itself, and a ratio to it would divide by the rounding of colour conversions."""
-_STRIP_PIXELS: Final = 64_000
-"""Pictures go through in strips of rows that fit a cache, and memory stays bounded."""
+_STRIP_PIXELS: Final = 200_000
+"""Pictures go through in strips of rows, so that memory stays bounded and near: smaller ones fit the caches better, but
+threads then wait more often for the interpreter."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,8 @@ class FinalLikeness(Likeness):
     delta_e2000_p95: float
     """95 % of the pixels are nearer to the truth than this."""
     edge_preservation: float | None
-    """Correlation of the gradients of lightness: 1 is every edge as in the truth; None where one has no edge."""
+    """Correlation of the gradients of lightness, means not subtracted: 1 is every edge as in the truth; None where one
+    has no edge."""
 
 
 @dataclass(frozen=True)

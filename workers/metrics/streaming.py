@@ -26,6 +26,8 @@ def stream(work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Re
     """
     threads = min(MAX_THREADS, len(os.sched_getaffinity(0)))
     waiting: deque[Future[Result]] = deque()
+    # The threads' setting below is also what a thread starts from that has not used torch yet: the caller has, now.
+    torch.get_num_threads()
     # A picture a thread: torch must not share each one out among all processors again.
     with ThreadPoolExecutor(threads, "stream", initializer=lambda: torch.set_num_threads(1)) as pool:
         try:

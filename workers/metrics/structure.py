@@ -16,7 +16,7 @@ MS_SSIM_MIN_SIDE_PX: Final = MS_SSIM_WINDOW_PX * 2 ** (len(MS_SSIM_WEIGHTS) - 1)
 
 _FLOOR_MEAN: Final = np.float32((0.01 * 255) ** 2)
 _FLOOR_VARIANCE: Final = np.float32((0.03 * 255) ** 2)
-_STRIP_PIXELS: Final = 64_000
+_STRIP_PIXELS: Final = 128_000
 
 
 def ssim(first_rgb: NDArray[np.uint8], second_rgb: NDArray[np.uint8]) -> float | None:

@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workers.metrics.result import Evaluation, interval_figures, mean_figures
-from workers.metrics.score import PageScore
+from workers.metrics.result import Evaluation
 
 
 @dataclass(frozen=True)
@@ -69,20 +68,20 @@ class Row:
     cells: tuple[str, ...]
 
 
-def table_rows(scores: Mapping[str, PageScore]) -> tuple[list[Row], list[Row]]:
+def table_rows(evaluation: Evaluation) -> tuple[list[Row], list[Row]]:
     """The rows of the pages, and those of the set: the mean and, of two pages or more, its 95 % interval."""
-    pages = [Row(name, _cells(score.to_dict(), Column.write)) for name, score in scores.items()]
-    summary = [Row("mean", _cells(mean_figures(scores), Column.write))]
-    intervals = interval_figures(scores)
+    pages = [Row(name, _cells(score.to_dict(), Column.write)) for name, score in evaluation.scores.items()]
+    summary = [Row("mean", _cells(evaluation.mean, Column.write))]
+    intervals = evaluation.interval_95
     if intervals["colourfulness"]:
         low, high = _bound(intervals, 0), _bound(intervals, 1)
         summary += [Row("95 % from", _cells(low, Column.write)), Row("to", _cells(high, Column.write))]
     return pages, summary
 
 
-def format_table(scores: Mapping[str, PageScore]) -> str:
+def format_table(evaluation: Evaluation) -> str:
     """The table for a terminal, columns aligned."""
-    pages, summary = table_rows(scores)
+    pages, summary = table_rows(evaluation)
     head = Row("page", tuple(column.heading for column in COLUMNS))
     widths = [
         max(map(len, cells))

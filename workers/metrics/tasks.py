@@ -43,7 +43,7 @@ def score_set(run: StageRun) -> None:
     files = run.resources.work.set_files(run.claim.ref.job_id)
     sets = PictureSets(pictures(files.real), pictures(files.output), pictures(files.pages), pictures(files.references))
     evaluation = evaluate_sets(sets, limits=settings.image_limits, models=settings.models, check=run.check_still_ours)
-    run.metrics = evaluation.to_dict()
-    run.write(Artifact.METRICS, json.dumps(run.metrics, ensure_ascii=False, allow_nan=False).encode())
+    # To storage alone: of ten thousand pictures it would be megabytes in the row of the set.
+    run.write(Artifact.METRICS, json.dumps(evaluation.to_dict(), ensure_ascii=False, allow_nan=False).encode())
     run.write(Artifact.TABLE, format_csv(evaluation).encode())
     run.write(Artifact.REPORT, render_report(evaluation).encode())

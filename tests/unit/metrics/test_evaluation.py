@@ -3,16 +3,20 @@
 import io
 import json
 import os
+import subprocess
+import sys
 import threading
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from common.errors import InputError
+from common.errors import InputError, ModelMissingError
 from common.imaging import ImageLimits
+from workers.metrics import evaluation as module
 from workers.metrics.evaluation import VIEWS, evaluate_sets
 from workers.metrics.pictures import PictureFile, PictureSets
+from workers.metrics.report import render_report
 from workers.metrics.streaming import AHEAD, MAX_THREADS
 
 
@@ -176,3 +180,94 @@ def test_the_page_that_was_coloured_is_the_grey_beside(tmp_path):
     found = evaluate([file("a.png", truth)], [file("a.png", truth)], tmp_path, pages=[file("a.png", truth)])
     assert found.scores["a"].grey.psnr_db < 30  # the page's grey, not its colours
     assert (found.views[0].pictures["grey"][..., 0] == found.views[0].pictures["grey"][..., 2]).all()
+
+
+def flat(value, size=(20, 24)):
+    return np.full((*size, 3), value, dtype=np.uint8)
+
+
+def test_grey_truths_have_no_ratio_and_take_none_from_the_others(tmp_path):
+    real = [file("white.png", flat(255)), file("grey.png", flat(90)), *chapter(2)]
+    output = [file("white.png", noise(5)), file("grey.png", noise(6)), *chapter(2, seed=50)]
+    mixed, coloured = evaluate(real, output, tmp_path), evaluate(real[2:], output[2:], tmp_path)
+    assert mixed.mean["chroma_ratio"] == coloured.mean["chroma_ratio"] is not None
+    assert mixed.interval_95["chroma_ratio"] == coloured.interval_95["chroma_ratio"] is not None
+    grey = evaluate(real[:2], output[:2], tmp_path)
+    assert grey.mean["chroma_ratio"] is grey.interval_95["chroma_ratio"] is None
+
+
+def test_the_order_of_the_pictures_changes_no_figure(tmp_path):
+    real, output = chapter(7), chapter(7, seed=50)
+    straight, turned = evaluate(real, output, tmp_path), evaluate(real[::-1], output[2:] + output[:2], tmp_path)
+    assert turned.interval_95 == straight.interval_95
+    known = {name: value for name, value in straight.mean["final"].items() if value is not None}
+    assert {name: turned.mean["final"][name] for name in known} == pytest.approx(known, rel=1e-12)
+
+
+class FlatFeatures:
+    """Stands in for Inception: a picture's mean colour, and which pictures it saw."""
+
+    max_held, max_held_pixels = 3, 10**6
+
+    def __init__(self):
+        self.seen = 0
+
+    def extract(self, pictures):
+        self.seen += len(pictures)
+        return pictures.mean(axis=(1, 2)).astype(np.float32)
+
+
+@pytest.fixture
+def inception(monkeypatch):
+    network = FlatFeatures()
+    monkeypatch.setattr(module, "open_inception", lambda models: network)
+    return network
+
+
+def test_sets_have_distances_whatever_is_paired(tmp_path, inception):
+    same = evaluate(chapter(4), chapter(4), tmp_path)
+    assert same.distances.fid == pytest.approx(0, abs=1e-6)
+    assert same.distances.warning.startswith("below 50 pictures")
+    apart = evaluate(chapter(4), [file(f"x{at}.png", noise(at) // 2) for at in range(3)], tmp_path)
+    assert apart.pairs == {}
+    assert apart.distances.fid > 100
+    assert apart.distances.kid_standard_error is not None
+    assert inception.seen == 4 + 4 + 4 + 3
+    html = render_report(apart)
+    assert f"<b>{apart.distances.fid:.2f}</b>" in html
+    assert "True pages without a result: 001" in html
+    assert "No true pages" not in html
+
+
+def test_a_corrupt_result_takes_nothing_from_the_set_of_true_pages(tmp_path, inception):
+    output = [*chapter(4, seed=9)[:3], file("004.png", b"no picture")]
+    found = evaluate(chapter(4), output, tmp_path)
+    assert (found.distances.real_count, found.distances.output_count) == (4, 3)
+    assert list(found.failed) == ["004"]
+
+
+def test_why_there_is_no_distance(tmp_path, inception, monkeypatch):
+    assert "need 2 pictures" in evaluate(chapter(1), chapter(1), tmp_path).distances.reason
+    assert evaluate([], chapter(2), tmp_path).distances.reason == "there are no true pages"
+
+    def refuse(models):
+        raise ModelMissingError("inception.pth: truncated")
+
+    monkeypatch.setattr(module, "open_inception", refuse)
+    found = evaluate(chapter(2), chapter(2, seed=4), tmp_path)
+    assert found.distances.reason == "inception.pth: truncated"
+    assert "inception.pth: truncated" in render_report(found)
+
+
+def test_whoever_streams_keeps_all_processors_for_torch():
+    # In a process of its own, where nothing has used torch yet.
+    code = """
+import torch
+from workers.metrics.report import render_report
+from workers.metrics.streaming import stream
+list(stream(lambda item: torch.get_num_threads(), range(5)))
+print(torch.get_num_threads())
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": "2"}
+    made = subprocess.run([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, check=True, text=True)
+    assert made.stdout.strip() == "2"

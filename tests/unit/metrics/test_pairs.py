@@ -1,8 +1,10 @@
 """Names that belong together."""
 
+import os
+
 import pytest
 
-from workers.metrics.pairs import label_names, pair_names
+from workers.metrics.pairs import label_names, list_pictures, pair_names
 
 
 def pairs(real, output):
@@ -39,3 +41,12 @@ def test_who_stands_alone_is_told():
 )
 def test_labels_are_short_and_never_twice_the_same(names, labels):
     assert label_names(names) == labels
+
+
+def test_names_that_are_no_utf8_can_be_written(tmp_path):
+    (tmp_path / os.fsdecode(b"p\xff.png")).write_bytes(b"")
+    (tmp_path / "p10.png").write_bytes(b"")
+    (tmp_path / "p2.png").write_bytes(b"")
+    names = [picture.name for picture in list_pictures(tmp_path)]
+    assert sorted(names) == ["p10.png", "p2.png", "p\\xff.png"]
+    assert names.index("p2.png") < names.index("p10.png")
