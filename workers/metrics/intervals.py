@@ -10,7 +10,7 @@ from scipy.stats import bootstrap
 CONFIDENCE: Final = 0.95
 RESAMPLES: Final = 2_000
 _SEED: Final = 0
-_RESAMPLED_VALUES: Final = 2_000_000
+_RESAMPLED_VALUES: Final = 200_000
 """At a time: bounds memory, whatever the number of pages."""
 
 Interval = tuple[float, float]

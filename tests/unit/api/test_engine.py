@@ -9,9 +9,10 @@ from sqlalchemy.exc import IntegrityError
 from common.errors import ConflictError, NotFoundError
 from common.jobs.database import MIGRATIONS, Database
 from common.jobs.dispatch import DispatchStore, PageMessage
+from common.jobs.ids import new_id
 from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Page, Tenant
 from common.jobs.states import JobStatus, ModelStatus, PageStatus
-from common.jobs.store import JobStore
+from common.jobs.store import JobStore, NewEvaluation
 from common.jobs.work import PageRef, StageOutcome, WorkStore
 from common.names import SET_ARTIFACTS, STAGE_ARTIFACTS, STAGES, Artifact, Stage
 from common.params import JobParams
@@ -200,6 +201,13 @@ def test_a_small_job_goes_before_a_large_one_that_came_first(chapters, dispatch)
     small = chapters.submit(pages=2)
     chapters.train()
     assert {message.ref.job_id for message in send_pages(dispatch)} == {small}
+
+
+def test_an_evaluation_is_no_small_job_for_having_no_pages(chapters, dispatch, jobs):
+    entry = {"name": "1.png", "key": "k", "sha256": "1" * 64}
+    jobs.create_evaluation(NewEvaluation(new_id(), LOCAL_TENANT, [entry], [entry], []))
+    small = chapters.submit_trained(pages=1)
+    assert [message.ref.job_id == small for message in send_pages(dispatch)] == [True, False]
 
 
 def test_tenants_take_turns(chapters, dispatch):
