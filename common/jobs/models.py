@@ -28,6 +28,9 @@ class Tenant(Base):
 
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     created_at: Mapped[float] = mapped_column(Float)
+    # Deficit round-robin: what is left of this tenant's turn, in stages, and when it last had one.
+    deficit: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
+    turn_at: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
 
 
 class Upload(Base):
@@ -85,6 +88,7 @@ class Job(Base):
     unpacked: Mapped[bool] = mapped_column(Boolean)
     result_key: Mapped[str | None] = mapped_column(Text)
     revision: Mapped[int] = mapped_column(Integer, default=0)  # counts packagings: names the result's object
+    keep_days: Mapped[float | None] = mapped_column(Float)  # after its end; None: as the settings say
     created_at: Mapped[float] = mapped_column(Float)
     started_at: Mapped[float | None] = mapped_column(Float)
     finished_at: Mapped[float | None] = mapped_column(Float)
