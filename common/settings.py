@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     )
     max_failures: int = Field(3, ge=1, description="A page fails after so many attempts that failed.")
     retry_backoff_s: float = Field(2, ge=0, description="Pause before a retry, doubled with each, in seconds.")
+    outage_limit_s: float = Field(
+        300, ge=0, description="How long a stage waits for storage or the database before it gives its page back (s)."
+    )
     poll_s: float = Field(1, gt=0, description="How often control looks without being woken, in seconds.")
     stage_limit_s: int = Field(
         600, ge=1, description="Time limit of a stage on one page, in seconds; 30 s later its process is killed."

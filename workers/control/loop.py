@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 from celery import Celery
 
-from common.broker import Broker, BrokerError
+from common.broker import Broker
+from common.errors import BrokerError
 from common.jobs.dispatch import DispatchStore
 from common.logging import get_logger
 from common.settings import Settings

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.broker import Broker
 from common.errors import BadImageError, ModelMissingError, StorageError
 from common.imaging import encode_image
 from common.jobs.feeding import PageMessage
@@ -28,6 +29,7 @@ from workers.control.unpacking import unpack_archives
 from workers.pipeline import send_page
 from workers.stage import Resources, StageRun, execute_stage
 
+NO_BROKER = "redis://127.0.0.1:1/0"
 GREY = picture()
 COLOUR = np.full((30, 40, 3), (200, 40, 40), dtype=np.uint8)
 
@@ -40,7 +42,7 @@ class House:
         self.store = LocalStore(tmp_path / "objects", "http://127.0.0.1", "secret")
         self.store.ensure()
         self.jobs, self.dispatch, self.chapters = jobs, dispatch, chapters
-        self.resources = Resources(self.settings, work, self.store)
+        self.resources = Resources(self.settings, work, self.store, Broker(NO_BROKER))
         self.worked: list[tuple[int, Stage]] = []
         self.sets_scored = 0
         self.weights = "the first weights"
@@ -256,7 +258,6 @@ def test_a_deleted_job_takes_nothing_from_the_jobs_that_share_its_work(house):
     [
         (BadImageError("page 1 is no picture"), "bad_image", 1),
         (ModelMissingError("no weights"), "model_missing", 1),
-        (StorageError("away"), "storage_unavailable", 3),
         (MemoryError(), "out_of_memory", 3),
         (ZeroDivisionError("a bug in /some/path"), "internal", 1),
     ],
