@@ -64,6 +64,7 @@ MULTIPART_SCHEMA = {
     responses={202: JobReply, 400: Problem, 413: Problem, 415: Problem, 503: Problem},
 )
 def create_job() -> Response:
+    get_context().broker.check()  # nobody would start it: better refused now, with when to come back
     if request.mimetype == "multipart/form-data":
         submitted = _read_multipart()
     elif request.mimetype == "application/json":

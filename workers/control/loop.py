@@ -1,6 +1,7 @@
 """Control's loop: unpack, train, dispatch, reap, package. Everything from SQL, so that it may die at any moment."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from celery import Celery
@@ -25,6 +26,7 @@ class Control:
         self._store = store
         self._broker = broker
         self._app = app
+        self._reaped_at = 0.0  # of time.monotonic
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; woken by a note on the broker, or after `poll_s` without one."""
@@ -50,6 +52,10 @@ class Control:
         unpack_archives(self._dispatch, self._store, self._settings)
 
     def _reap(self) -> None:
+        # Control is woken by every commit; leases run out by the second at most.
+        if time.monotonic() < self._reaped_at + self._settings.poll_s:
+            return
+        self._reaped_at = time.monotonic()
         find_waiting = self._broker.find_waiting
         lost = self._dispatch.lost_pages(find_waiting) + self._dispatch.lost_trainings(find_waiting)
         if lost:
