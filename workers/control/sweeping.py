@@ -18,7 +18,7 @@ from storage.protocol import ObjectInfo, ObjectStore
 
 SLICE_S = 0.5
 """A sweep gives way to control's other duties after so long, and goes on in the next round. One step of it is not cut
-short: at most the deletion of one job's objects, or a look at `BATCH` keys, for which a local store walks the folder."""
+short: to delete one job's objects, or to look at `BATCH` keys, for the first of which a local store walks them all."""
 BATCH = 200
 ORPHAN_AGE_S = DAY_S
 """How old objects without a row must be: a submission stores its objects before it inserts its row."""
