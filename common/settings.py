@@ -79,6 +79,19 @@ class Settings(BaseSettings):
     )
     interactive_pages: int = Field(4, ge=1, description="Jobs of at most so many pages go before larger ones.")
 
+    # Retention: docs/retention.md says what is deleted when
+    keep_days: float = Field(
+        7, gt=0, le=365, description="Days that a job is kept after its end, unless it names its own."
+    )
+    upload_keep_hours: float = Field(24, gt=0, description="Hours that an upload is kept.")
+    model_keep_days: float = Field(
+        30, gt=0, description="Days that a reference model is kept which no job refers to, after its last use."
+    )
+    stage_keep_days: float = Field(
+        30, ge=2, description="Days that a stage's kept results are kept after their last use."
+    )
+    sweep_s: float = Field(3600, gt=0, description="How often control deletes what is kept no longer, in seconds.")
+
     # Logs
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
     log_level: str = Field("INFO", description="Lowest level that is logged.")

@@ -42,9 +42,11 @@ from workers.patience import PatientStore, wait_out
 
 T = TypeVar("T")
 
-MANIFEST = "manifest.json"
+MANIFEST = keys.STAGE_MANIFEST
 MANIFEST_VERSION = 2
 JSON_TYPE = "application/json"
+REFRESH_S = 86_400.0
+"""A use has a kept result's manifest written anew, so that the sweep knows of it, but not more often than this."""
 BACKOFF_LIMIT_S = 300.0
 OUTAGE_PAUSE_S = 10.0
 """When a page that was given back because storage or the database stayed away is tried again, in seconds."""
@@ -335,6 +337,11 @@ def _link_cached(run: StageRun, key: str) -> bool:
         run.outputs.clear()
         return False
     run.weights, run.metrics, run.warning = manifest["weights"], manifest["metrics"], manifest["warning"]
+    if time.time() - manifest.get("used_at", 0.0) >= REFRESH_S:
+        try:
+            _write_manifest(store, run.stage, key, manifest)
+        except NurieError:
+            get_logger(__name__).warning("could not note the use of a kept result", exc_info=True)
     return True
 
 
@@ -351,11 +358,15 @@ def _keep_for_reuse(run: StageRun, key: str, outputs: dict[str, Any]) -> None:
             "metrics": run.metrics,
             "warning": run.warning,
         }
-        data = json.dumps(manifest).encode()
-        store.put(keys.stage_artifact(run.stage, key, MANIFEST), data, media_type=JSON_TYPE)
+        _write_manifest(store, run.stage, key, manifest)
     except NurieError:
         # The page is done and committed; only a later job will have to compute this again.
         get_logger(__name__).warning("could not keep the result for reuse", exc_info=True)
+
+
+def _write_manifest(store: ObjectStore, stage: Stage, key: str, manifest: dict[str, Any]) -> None:
+    data = json.dumps(manifest | {"used_at": time.time()}).encode()
+    store.put(keys.stage_artifact(stage, key, MANIFEST), data, media_type=JSON_TYPE)
 
 
 def _record_failure(resources: Resources, stage: Stage, ref: PageRef, error: Exception) -> None:

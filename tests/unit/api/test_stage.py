@@ -158,6 +158,24 @@ def test_the_same_work_is_done_once_and_linked_the_second_time(house):
     assert page.metrics == {"colourfulness": 1.0}
 
 
+def test_a_use_is_noted_in_the_kept_results_time_at_most_once_a_day(house, clock):
+    def use() -> set[float]:
+        house.submit()
+        house.run_all()
+        listed = dict(house.store.list_objects("stages/"))
+        return {info.modified_at for key, info in listed.items() if key.endswith(keys.STAGE_MANIFEST)}
+
+    first = use()
+    clock.advance(86_000)
+    assert use() == first
+    clock.advance(401)
+    again = use()
+    # All but the aligned picture's own: it was linked with its whole stage.
+    assert len(again - first) == len(STAGES)
+    assert use() == again
+    assert len(house.worked) == len(STAGES)
+
+
 def test_a_changed_parameter_does_only_the_work_that_it_touches(house):
     house.submit()
     house.run_all()
