@@ -364,7 +364,7 @@ def _keep_for_reuse(run: StageRun, key: str, outputs: dict[str, Any]) -> None:
         get_logger(__name__).warning("could not keep the result for reuse", exc_info=True)
 
 
-def _write_manifest(store: ObjectStore, stage: Stage, key: str, manifest: dict[str, Any]) -> None:
+def _write_manifest(store: PatientStore, stage: Stage, key: str, manifest: dict[str, Any]) -> None:
     data = json.dumps(manifest | {"used_at": time.time()}).encode()
     store.put(keys.stage_artifact(stage, key, MANIFEST), data, media_type=JSON_TYPE)
 
