@@ -4,12 +4,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 
 import pytest
 import structlog
+from sqlalchemy import event
 
 from common.errors import DatabaseError, StorageError
 from common.jobs.garbage import DAY_S, GarbageStore
@@ -310,6 +312,25 @@ def test_a_job_that_comes_right_after_a_models_row_is_gone_gets_a_new_one(place,
     place.sweep()
     assert place.model_of(job_ids[0]) == key
     assert len(place.dispatch.start_trainings()) == 1
+
+
+def test_a_job_that_waits_for_a_models_row_which_is_being_deleted_makes_a_new_one(place):
+    if place.database._engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time: nobody waits for a row")
+    key, waits = place.leave_model_alone(), threading.Event()
+
+    def watch(_connection, _cursor, statement: str, *_: object) -> None:
+        if "FROM reference_models" in statement and "FOR UPDATE" in statement:
+            waits.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        with place.database.writing() as session:
+            session.delete(session.get_one(ReferenceModel, key, with_for_update=True))
+            session.flush()
+            event.listen(place.database._engine, "before_cursor_execute", watch)
+            submitted = pool.submit(place.submit)
+            assert waits.wait(30)
+        assert place.model_of(submitted.result()) == key
 
 
 def test_files_of_no_model_go_when_they_are_old(place, clock):
