@@ -24,7 +24,7 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup setup-tests demo serve test lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements
+.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ serve: setup ## Run everything until Ctrl-C, on http://127.0.0.1:8000
 
 test: setup setup-tests ## Run all tests, each in its environment
 	@tests/run
+
+chaos: setup setup-tests ## Break the house while a chapter is under way; SEED= ROUNDS= FAULT=, table in out/chaos
+	@.venv/bin/python -m tests.chaos $(if $(SEED),--seed "$(SEED)") $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(FAULT),--fault "$(FAULT)")
 
 lint: setup ## Check style, types and who may import whom
 	.venv/bin/ruff check .
