@@ -1,14 +1,17 @@
 """Control's alarm clock on Redis, and a look at the queues. Only notifications pass here; the truth is SQL."""
 
+import json
+from base64 import b64decode
+
 from redis import Redis, RedisError
 
-from common.errors import NurieError
+from common.errors import RetryableError
 from common.names import CONTROL_QUEUE
 
 TIMEOUT_S = 2
 
 
-class BrokerError(NurieError):
+class BrokerError(RetryableError):
     """Redis does not answer."""
 
     code = "broker_unavailable"
@@ -43,9 +46,16 @@ class Broker:
         except RedisError as error:
             raise BrokerError(f"the broker does not answer: {error}") from error
 
-    def is_empty(self, queue: str) -> bool:
-        """Whether no message waits in a queue. Raises BrokerError."""
+    def find_waiting(self, queue: str) -> set[tuple[object, ...]]:
+        """The arguments of all messages that wait in a queue: ids, as they were sent. Raises BrokerError."""
         try:
-            return self._redis.llen(queue) == 0
+            messages = self._redis.lrange(queue, 0, -1)
         except RedisError as error:
             raise BrokerError(f"the broker does not answer: {error}") from error
+        return {_arguments(message) for message in messages}
+
+
+def _arguments(message: bytes | str) -> tuple[object, ...]:
+    """What a Celery message, protocol 2, calls its task with."""
+    arguments, _, _ = json.loads(b64decode(json.loads(message)["body"]))
+    return tuple(arguments)

@@ -2,7 +2,8 @@
 
 from celery import Celery, chain
 
-from common.jobs.dispatch import PageMessage, TrainingMessage
+from common.jobs.dispatch import TrainingMessage
+from common.jobs.feeding import PageMessage
 from common.jobs.models import WHOLE_SET
 from common.names import PAGE_TASKS, SET_TASK, STAGES, TRAIN_TASK
 

@@ -5,12 +5,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, func, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy.orm import Session
 
 from common.errors import WorkerLostError
 from common.jobs.database import Database
-from common.jobs.models import WHOLE_SET, Job, Page, ReferenceModel, Worker
+from common.jobs.feeding import PageMessage, feed_pages
+from common.jobs.models import WHOLE_SET, Job, Page, ReferenceModel
 from common.jobs.states import (
     JOB_OPEN,
     PAGE_ENDED,
@@ -21,22 +22,11 @@ from common.jobs.states import (
     job_outcome,
     job_sources,
 )
-from common.jobs.store import page_params
-from common.jobs.work import PageRef, finish_pages
+from common.jobs.work import finish_pages
 from common.names import Artifact, Stage
 
-WORKER_SILENT_S = 45
-"""A worker that has not signed in for so long does not count as a slot, in seconds."""
-MESSAGES_PER_SLOT = 2
-
-
-@dataclass(frozen=True)
-class PageMessage:
-    """A page to send: its ids and the stages that are due."""
-
-    ref: PageRef
-    first: Stage
-    last: Stage
+FindWaiting = Callable[[Stage], set[tuple[object, ...]]]
+"""The arguments of the messages that wait in a stage's queue; those of a page are (job id, number, attempt)."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +112,11 @@ class DispatchStore:
             self.fail_page(job_id, number, code or "training_failed", detail or "the training failed")
 
     def start_pages(self, interactive_pages: int) -> list[PageMessage]:
-        """Raise the attempt of the pages that go next, about two per free slot; the caller sends the messages."""
+        """Raise the attempt of the pages that go next, about two per slot; the caller sends the messages."""
         with self._database.writing() as session:
-            return _feed(session, interactive_pages)
+            return feed_pages(session, interactive_pages)
 
-    def lost_pages(self, queue_is_empty: Callable[[Stage], bool]) -> int:
+    def lost_pages(self, find_waiting: FindWaiting) -> int:
         """Queue again what was lost: pages whose worker fell silent, and pages whose message has vanished."""
         now = time.time()
         count = 0
@@ -140,17 +130,19 @@ class DispatchStore:
                 .where(Page.worker.is_(None), Page.lease_until < now - self._queue_lease_s)
                 .where(Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
             )
-            empty: dict[str, bool] = {}
+            waiting: dict[Stage, set[tuple[object, ...]]] = {}
             for page in _lock_pages(session, unheld):
                 stage = Stage(page.stage or "")
-                if empty.setdefault(stage, queue_is_empty(stage)):
+                if stage not in waiting:
+                    waiting[stage] = find_waiting(stage)
+                if (page.job_id, page.number, page.attempt) not in waiting[stage]:
                     count += 1
                     # The attempt must move on at once: the message may yet turn up, and must then be stale.
                     page.attempt += 1
                     page.status, page.lease_until, page.updated_at = PageStatus.QUEUED, None, now
         return count
 
-    def lost_trainings(self, queue_is_empty: Callable[[Stage], bool]) -> int:
+    def lost_trainings(self, find_waiting: FindWaiting) -> int:
         """The same for trainings."""
         now = time.time()
         count = 0
@@ -159,8 +151,9 @@ class DispatchStore:
             late = query.where(ReferenceModel.lease_until < now).with_for_update(skip_locked=True)
             for model in session.scalars(late).all():
                 if model.worker is None:
-                    waited = now - (model.lease_until or now)
-                    if waited < self._queue_lease_s or not queue_is_empty(Stage.CGAN):
+                    if now - (model.lease_until or now) < self._queue_lease_s:
+                        continue
+                    if any(ids[0] == model.key and ids[-1] == model.attempt for ids in find_waiting(Stage.CGAN)):
                         continue
                 else:
                     model.failures += 1
@@ -260,67 +253,3 @@ def _has_page_at_cgan() -> ColumnElement[bool]:
 def _fail(page: Page, code: str, detail: str) -> None:
     page.status, page.stage, page.lease_until = PageStatus.FAILED, None, None
     page.error_code, page.error_detail, page.updated_at = code, detail, time.time()
-
-
-def _feed(session: Session, interactive_pages: int) -> list[PageMessage]:
-    now = time.time()
-    alive = select(Worker.queue, func.sum(Worker.slots)).where(Worker.seen_at > now - WORKER_SILENT_S)
-    slots = Counter(dict(session.execute(alive.group_by(Worker.queue)).all()))
-    in_flight = list(
-        session.execute(
-            select(Job.tenant_id, Page.stage)
-            .join(Job, Job.id == Page.job_id)
-            .where(Page.lease_until.is_not(None), Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
-        )
-    )
-    by_tenant = Counter(tenant for tenant, _ in in_flight)
-    at_stage = Counter(stage for _, stage in in_flight)
-    room = MESSAGES_PER_SLOT * max(sum(slots.values()), len(Stage)) - len(in_flight)
-    messages: list[PageMessage] = []
-    waiting = _candidates(session, interactive_pages, room, now) if room > 0 else []
-    while room > 0 and waiting:
-        # The tenant with the least under way goes next; within it interactive jobs, then the oldest.
-        job, page = min(waiting, key=lambda entry: by_tenant[entry[0].tenant_id])
-        waiting.remove((job, page))
-        stage = Stage(page.stage or "")
-        if at_stage[stage] >= MESSAGES_PER_SLOT * max(1, slots[stage]):
-            continue
-        page.attempt += 1
-        page.lease_until, page.updated_at = now, now
-        by_tenant[job.tenant_id] += 1
-        at_stage[stage] += 1
-        room -= 1
-        last = Stage(page_params(job, page).stop_after or Stage.METRICS)
-        messages.append(PageMessage(PageRef(page.job_id, page.number, page.attempt), stage, last))
-    return messages
-
-
-def _candidates(session: Session, interactive_pages: int, most: int, now: float) -> list[tuple[Job, Page]]:
-    ready = or_(ReferenceModel.status == ModelStatus.READY, Page.stage != Stage.CGAN)
-    other = aliased(Page)
-    open_pages = select(other.number).where(
-        other.job_id == Page.job_id, other.number > WHOLE_SET, other.status.not_in(PAGE_ENDED)
-    )
-    query = (
-        select(Job, Page)
-        .join(Page, Page.job_id == Job.id)
-        .outerjoin(ReferenceModel, ReferenceModel.key == Job.model_key)
-        .where(Job.status.in_(JOB_OPEN), Job.unpacked.is_(True), ready)
-        .where(Page.status == PageStatus.QUEUED, Page.lease_until.is_(None), Page.not_before <= now)
-        .where(or_(Page.number > WHOLE_SET, ~open_pages.exists()))
-    )
-    # The first of every tenant at every stage: nobody's pages may hide behind a flood of another's.
-    # An evaluation has no pages, and may have ten thousand pictures: nobody waits at the screen for it.
-    is_bulk = or_(Job.pages_total > interactive_pages, Job.kind == JobKind.EVALUATE)
-    order = (is_bulk, Job.id, Page.number)
-    rank = func.row_number().over(partition_by=(Job.tenant_id, Page.stage), order_by=order)
-    ranked = query.with_only_columns(Page.job_id, Page.number, rank.label("rank")).subquery()
-    chosen = (
-        select(Job, Page)
-        .join(Page, Page.job_id == Job.id)
-        .join(ranked, (ranked.c.job_id == Page.job_id) & (ranked.c.number == Page.number))
-        .where(ranked.c.rank <= most, Page.lease_until.is_(None), Page.status == PageStatus.QUEUED)
-        .order_by(*order)
-        .with_for_update(of=Page, skip_locked=True)
-    )
-    return [(job, page) for job, page in session.execute(chosen)]

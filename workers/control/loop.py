@@ -49,7 +49,8 @@ class Control:
         unpack_archives(self._dispatch, self._store, self._settings)
 
     def _reap(self) -> None:
-        lost = self._dispatch.lost_pages(self._broker.is_empty) + self._dispatch.lost_trainings(self._broker.is_empty)
+        find_waiting = self._broker.find_waiting
+        lost = self._dispatch.lost_pages(find_waiting) + self._dispatch.lost_trainings(find_waiting)
         if lost:
             get_logger(__name__).warning("work was lost and is sent again", count=lost)
 

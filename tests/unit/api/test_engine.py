@@ -8,17 +8,17 @@ from sqlalchemy.exc import IntegrityError
 
 from common.errors import ConflictError, NotFoundError
 from common.jobs.database import MIGRATIONS, Database
-from common.jobs.dispatch import DispatchStore, PageMessage
+from common.jobs.dispatch import DispatchStore
+from common.jobs.feeding import PageMessage
 from common.jobs.ids import new_id
-from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Page, Tenant
+from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job, Page, Tenant
 from common.jobs.states import JobStatus, ModelStatus, PageStatus
 from common.jobs.store import JobStore, NewEvaluation
 from common.jobs.work import PageRef, StageOutcome, WorkStore
 from common.names import SET_ARTIFACTS, STAGE_ARTIFACTS, STAGES, Artifact, Stage
 from common.params import JobParams
 
-QUEUE_EMPTY = lambda _stage: True  # noqa: E731
-QUEUE_FULL = lambda _stage: False  # noqa: E731
+QUEUE_EMPTY = lambda _stage: set()  # noqa: E731
 
 
 def outcome_of(stage: Stage, **more: object) -> StageOutcome:
@@ -151,12 +151,17 @@ def test_a_page_that_loses_three_workers_fails_alone(chapters, dispatch, jobs, w
     assert dispatch.finish_job(job_id, "result") == JobStatus.PARTIAL
 
 
+def queue_of(*messages: PageMessage):
+    """A queue in which these messages wait."""
+    return lambda _stage: {(message.ref.job_id, message.ref.number, message.ref.attempt) for message in messages}
+
+
 def test_a_vanished_message_is_sent_again_but_a_waiting_one_is_not(chapters, dispatch, work, clock):
-    chapters.submit_trained(pages=1)
-    (message,) = send_pages(dispatch)
+    chapters.submit_trained(pages=2)
+    message, other = send_pages(dispatch)
     clock.advance(31)
-    assert dispatch.lost_pages(QUEUE_FULL) == 0
-    assert dispatch.lost_pages(QUEUE_EMPTY) == 1
+    assert dispatch.lost_pages(queue_of(message, other)) == 0
+    assert dispatch.lost_pages(queue_of(other)) == 1
     assert work.claim_page(message.ref, Stage.CGAN) is None  # it turns up after all: stale
     (again,) = send_pages(dispatch)
     assert work.claim_page(again.ref, Stage.CGAN) is not None
@@ -215,6 +220,62 @@ def test_tenants_take_turns(chapters, dispatch):
     modest = chapters.submit(pages=30, tenant="modest")
     chapters.train()
     assert [message.ref.job_id for message in send_pages(dispatch)].count(modest) == 1
+
+
+def test_tenants_take_turns_however_many_they_are_and_whoever_came_first(chapters, dispatch, work):
+    tenants = [f"tenant {number}" for number in range(6)]
+    for tenant in tenants:
+        chapters.submit(pages=30, tenant=tenant)
+    chapters.train()
+    owners = owners_of_pages_in_turn(dispatch, work, 24)
+    assert all(owners.count(tenant) == 4 for tenant in tenants), owners
+    assert all(set(owners[start : start + 6]) == set(tenants) for start in range(0, 24, 6)), owners
+
+
+def test_a_newcomer_is_served_before_a_flood_goes_on(chapters, dispatch, work):
+    chapters.submit_trained(pages=200, tenant="flood")
+    owners_of_pages_in_turn(dispatch, work, 20)
+    chapters.submit_trained(pages=10, tenant="newcomer")
+    assert "newcomer" in owners_of_pages_in_turn(dispatch, work, 4)[:3]  # two of the flood are sent already
+
+
+def test_a_page_of_which_one_stage_is_due_costs_a_quarter_of_a_turn(chapters, dispatch, jobs, work):
+    job_id = chapters.submit_trained(pages=8, tenant="corrects")
+    owners_of_pages_in_turn(dispatch, work, 8)
+    with jobs._database.writing() as session:
+        for page in session.scalars(select(Page).where(Page.job_id == job_id, Page.number > WHOLE_SET)):
+            page.status, page.stage = PageStatus.QUEUED, Stage.METRICS
+    chapters.submit_trained(pages=8, tenant="colours")
+    work.sign_in("cgan", slots=20)
+    work.sign_in("metrics", slots=20)
+    first = [message.ref.job_id == job_id for message in send_pages(dispatch)[:5]]
+    assert first.count(True) == 4
+
+
+def test_bulk_does_not_starve_behind_interactive_jobs(chapters, dispatch, work, clock):
+    bulk = chapters.submit_trained(pages=30, tenant="bulk")
+    for _ in range(20):
+        chapters.submit_trained(pages=2, tenant="interactive")
+    assert bulk not in {message.ref.job_id for message in send_pages(dispatch)}
+    clock.advance(61)
+    dispatch.lost_pages(QUEUE_EMPTY)
+    messages = send_pages(dispatch)
+    assert [message.ref.job_id for message in messages].count(bulk) == 1
+
+
+def owners_of_pages_in_turn(dispatch: DispatchStore, work: WorkStore, count: int) -> list[str]:
+    """Whose pages go, in this order, when each is done before the next ones are sent."""
+    owners: list[str] = []
+    waiting: list[PageMessage] = []
+    while len(owners) < count:
+        waiting += send_pages(dispatch)
+        message = waiting.pop(0)
+        run_all_stages(work, message.ref)
+        with work._database.reading() as session:
+            owners.append(session.get_one(Job, message.ref.job_id).tenant_id)
+    for message in waiting:  # nothing is left under way
+        run_all_stages(work, message.ref)
+    return owners
 
 
 def test_pages_are_sent_in_reading_order(chapters, dispatch):

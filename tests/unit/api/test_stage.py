@@ -10,7 +10,7 @@ import pytest
 
 from common.errors import BadImageError, ModelMissingError, StorageError
 from common.imaging import encode_image
-from common.jobs.dispatch import PageMessage
+from common.jobs.feeding import PageMessage
 from common.jobs.ids import new_id, sha256_hex
 from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job, Page
 from common.jobs.states import JobStatus, PageStatus

@@ -1,0 +1,190 @@
+"""Which pages go next: interactive jobs before bulk, and within each tenants in turns, by deficit round-robin.
+
+Source: Shreedhar and Varghese, "Efficient fair queueing using deficit round robin", SIGCOMM 1995, section 3. A page costs
+the number of stages that are due on it, and a turn's quantum is a whole page: of pages of which one stage is painted
+again, four go in a turn. Whose turn it is stands in SQL, so that any control goes on where another one stopped.
+"""
+
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session, aliased
+
+from common.jobs.models import WHOLE_SET, Job, Page, ReferenceModel, Tenant, Worker
+from common.jobs.states import JOB_OPEN, PAGE_ENDED, JobKind, ModelStatus, PageStatus
+from common.jobs.store import page_params
+from common.jobs.work import PageRef
+from common.names import STAGES, Stage
+
+WORKER_SILENT_S = 45
+"""A worker that has not signed in for so long does not count as a slot, in seconds."""
+MESSAGES_PER_SLOT = 2
+QUANTUM = len(STAGES)
+"""What a tenant may have done in one turn, in stages."""
+BULK_PATIENCE_S = 60
+"""However many interactive pages come, a bulk page goes when none has been under way for so long, in seconds."""
+FEED_LOCK = 0x6E757266
+"""Any number of ours: controls on PostgreSQL choose pages one after the other under it, as SQLite's writers do."""
+
+
+@dataclass(frozen=True)
+class PageMessage:
+    """A page to send: its ids and the stages that are due."""
+
+    ref: PageRef
+    first: Stage
+    last: Stage
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    page: Page
+    tenant_id: str
+    is_bulk: bool
+    first: Stage
+    last: Stage
+
+    @property
+    def cost(self) -> int:
+        return STAGES.index(self.last) - STAGES.index(self.first) + 1
+
+
+class _Room:
+    """How many messages there is room for, in all and at each stage."""
+
+    def __init__(self, slots: Counter[str], under_way: Counter[str]) -> None:
+        self.left = MESSAGES_PER_SLOT * max(sum(slots.values()), len(STAGES)) - under_way.total()
+        self._at_stage = {
+            stage: MESSAGES_PER_SLOT * max(1, slots[stage.value]) - under_way[stage.value] for stage in STAGES
+        }
+
+    def has(self, stage: Stage) -> bool:
+        return self.left > 0 and self._at_stage[stage] > 0
+
+    def take(self, stage: Stage) -> None:
+        self.left -= 1
+        self._at_stage[stage] -= 1
+
+
+def feed_pages(session: Session, interactive_pages: int) -> list[PageMessage]:
+    """Raise the attempt of the pages that go next, about two per slot, inside the caller's transaction."""
+    if session.get_bind().dialect.name == "postgresql" and not session.scalar(
+        select(func.pg_try_advisory_xact_lock(FEED_LOCK))
+    ):
+        return []  # another control chooses at this moment
+    now = time.time()
+    is_bulk = _is_bulk(interactive_pages)
+    under_way = list(
+        session.execute(
+            select(Page.stage, is_bulk)
+            .join(Job, Job.id == Page.job_id)
+            .where(Page.lease_until.is_not(None), Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
+        )
+    )
+    alive = select(Worker.queue, func.sum(Worker.slots)).where(Worker.seen_at > now - WORKER_SILENT_S)
+    slots = Counter(dict(session.execute(alive.group_by(Worker.queue)).all()))
+    room = _Room(slots, Counter(str(stage) for stage, _ in under_way))
+    if room.left <= 0:
+        return []
+    waiting = _candidates(session, is_bulk, room.left, now)
+    if not waiting:
+        return []
+    turns = _Turns(session, {candidate.tenant_id for candidate in waiting})
+    bulk = [candidate for candidate in waiting if candidate.is_bulk]
+    chosen: list[_Candidate] = []
+    if not any(of_bulk for _, of_bulk in under_way) and any(
+        candidate.page.updated_at < now - BULK_PATIENCE_S for candidate in bulk
+    ):
+        chosen += turns.choose(bulk, room, most=1)
+    chosen += turns.choose([candidate for candidate in waiting if not candidate.is_bulk], room)
+    chosen += turns.choose([candidate for candidate in bulk if candidate not in chosen], room)
+    return [_start(candidate, now) for candidate in chosen]
+
+
+class _Turns:
+    """Deficit round-robin: who waits longest for a turn comes first."""
+
+    def __init__(self, session: Session, tenant_ids: set[str]) -> None:
+        tenants = session.scalars(select(Tenant).where(Tenant.id.in_(tenant_ids)).with_for_update())
+        self._tenants = {tenant.id: tenant for tenant in tenants}
+        self._latest = session.scalar(select(func.max(Tenant.turn_at))) or 0.0
+
+    def choose(self, waiting: list[_Candidate], room: _Room, most: int | None = None) -> list[_Candidate]:
+        """The candidates that go, in this order; `waiting` is sorted as each tenant's own pages go."""
+        queues: dict[str, list[_Candidate]] = {}
+        for candidate in waiting:
+            queues.setdefault(candidate.tenant_id, []).append(candidate)
+        chosen: list[_Candidate] = []
+        while (most is None or len(chosen) < most) and (heads := _heads(queues, room)):
+            candidate = min(heads, key=lambda head: (self._tenants[head.tenant_id].turn_at, head.tenant_id))
+            queue, tenant = queues[candidate.tenant_id], self._tenants[candidate.tenant_id]
+            if tenant.deficit < candidate.cost:
+                tenant.deficit += QUANTUM
+            tenant.deficit -= candidate.cost
+            queue.remove(candidate)
+            room.take(candidate.first)
+            chosen.append(candidate)
+            if not queue or tenant.deficit < queue[0].cost:
+                self._latest += 1.0
+                tenant.turn_at = self._latest
+            if not queue:
+                tenant.deficit = 0.0  # who has nothing waiting saves nothing up
+        return chosen
+
+
+def _heads(queues: dict[str, list[_Candidate]], room: _Room) -> list[_Candidate]:
+    """The first page of every tenant that there is room for."""
+    heads = (next((candidate for candidate in queue if room.has(candidate.first)), None) for queue in queues.values())
+    return [head for head in heads if head is not None]
+
+
+def _start(candidate: _Candidate, now: float) -> PageMessage:
+    page = candidate.page
+    page.attempt += 1
+    page.lease_until, page.updated_at = now, now
+    return PageMessage(PageRef(page.job_id, page.number, page.attempt), candidate.first, candidate.last)
+
+
+def _is_bulk(interactive_pages: int) -> ColumnElement[bool]:
+    # An evaluation has no pages, and may have ten thousand pictures: nobody waits at the screen for it.
+    return or_(Job.pages_total > interactive_pages, Job.kind == JobKind.EVALUATE)
+
+
+def _candidates(session: Session, is_bulk: ColumnElement[bool], most: int, now: float) -> list[_Candidate]:
+    """The first pages of every tenant at every stage: nobody's may hide behind a flood of another's."""
+    ready = or_(ReferenceModel.status == ModelStatus.READY, Page.stage != Stage.CGAN)
+    other = aliased(Page)
+    open_pages = select(other.number).where(
+        other.job_id == Page.job_id, other.number > WHOLE_SET, other.status.not_in(PAGE_ENDED)
+    )
+    order = (is_bulk, Job.id, Page.number)
+    rank = func.row_number().over(partition_by=(Job.tenant_id, Page.stage), order_by=order)
+    ranked = (
+        select(Page.job_id, Page.number, rank.label("rank"))
+        .join(Job, Page.job_id == Job.id)
+        .outerjoin(ReferenceModel, ReferenceModel.key == Job.model_key)
+        .where(Job.status.in_(JOB_OPEN), Job.unpacked.is_(True), ready)
+        .where(Page.status == PageStatus.QUEUED, Page.lease_until.is_(None), Page.not_before <= now)
+        .where(or_(Page.number > WHOLE_SET, ~open_pages.exists()))
+        .subquery()
+    )
+    chosen = (
+        select(Job, Page, is_bulk)
+        .join(Page, Page.job_id == Job.id)
+        .join(ranked, and_(ranked.c.job_id == Page.job_id, ranked.c.number == Page.number))
+        .where(ranked.c.rank <= most, Page.lease_until.is_(None), Page.status == PageStatus.QUEUED)
+        .order_by(*order)
+        .with_for_update(of=Page, skip_locked=True)
+    )
+    return [
+        _Candidate(
+            page,
+            job.tenant_id,
+            bool(of_bulk),
+            Stage(page.stage or ""),
+            Stage(page_params(job, page).stop_after or Stage.METRICS),
+        )
+        for job, page, of_bulk in session.execute(chosen)
+    ]
