@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from flask import current_app
 
-from common.broker import Broker, BrokerError
+from common.broker import Broker
+from common.errors import BrokerError
 from common.jobs.database import Database
 from common.jobs.models import LOCAL_TENANT
 from common.jobs.store import JobStore

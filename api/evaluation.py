@@ -21,6 +21,7 @@ class Evaluation:
     real: Sequence[IncomingFile] = ()
     output: Sequence[IncomingFile] = ()
     references: Sequence[IncomingFile] = ()
+    keep_days: float | None = None
 
 
 def submit_evaluation(context: Context, evaluation: Evaluation) -> str:
@@ -52,7 +53,9 @@ def submit_evaluation(context: Context, evaluation: Evaluation) -> str:
             for number, reference in enumerate(references, 1)
         ]
         context.jobs.create_evaluation(
-            NewEvaluation(job_id, context.tenant_id, kept["real"], kept["output"], kept_references)
+            NewEvaluation(
+                job_id, context.tenant_id, kept["real"], kept["output"], kept_references, evaluation.keep_days
+            )
         )
     except Exception:
         context.store.delete_prefix(keys.job_prefix(job_id))

@@ -25,6 +25,7 @@ class Submission:
     references: Sequence[IncomingFile] = ()
     truths: Sequence[IncomingFile] = ()
     params: Any = field(default_factory=dict)
+    keep_days: float | None = None
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,16 @@ def submit_job(context: Context, submission: Submission) -> str:
             submission.archive.keep(context.store, archive_key)
         archive_name = submission.archive.name if submission.archive else None
         context.jobs.create_job(
-            NewJob(job_id, context.tenant_id, params, new_pages, kept_references, archive_key, archive_name)
+            NewJob(
+                job_id,
+                context.tenant_id,
+                params,
+                new_pages,
+                kept_references,
+                archive_key,
+                archive_name,
+                submission.keep_days,
+            )
         )
     except Exception:
         context.store.delete_prefix(keys.job_prefix(job_id))

@@ -18,7 +18,16 @@ from api.incoming import IncomingFile, SentFile, UploadedFile, safe_name
 from api.intake import Submission, submit_job
 from api.problems import Problem, parse_json_body, problem_response
 from api.replies import json_reply
-from api.schemas import JobListQuery, JobListReply, JobPath, JobQuery, JobReply, JobRequest, RetryReply
+from api.schemas import (
+    MAX_KEEP_DAYS,
+    JobListQuery,
+    JobListReply,
+    JobPath,
+    JobQuery,
+    JobReply,
+    JobRequest,
+    RetryReply,
+)
 from api.views import view_job
 from common.errors import InputError, NotFoundError
 from common.jobs.states import JOB_ENDED, JobKind
@@ -29,10 +38,10 @@ from storage import keys
 RETRY_AFTER_S = 2
 WAIT_STEP_S = 0.25
 FIELDS = {
-    JobKind.COLORIZE: ("pages", "archive", "references", "truths", "params"),
-    JobKind.EVALUATE: ("real", "output", "references"),
+    JobKind.COLORIZE: ("pages", "archive", "references", "truths", "params", "keep_days"),
+    JobKind.EVALUATE: ("real", "output", "references", "keep_days"),
 }
-TEXT_FIELDS = ("kind", "params")
+TEXT_FIELDS = ("kind", "params", "keep_days")
 
 ERRORS: ResponseDict = {400: Problem, 404: Problem, 503: Problem}
 
@@ -50,6 +59,7 @@ MULTIPART_SCHEMA = {
         "references": FILES | {"description": "colorize needs one, evaluate may have some"},
         "truths": FILES,
         "params": {"type": "string", "contentMediaType": "application/json", "description": "JobParams as JSON"},
+        "keep_days": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_KEEP_DAYS},
         "real": FILES | {"description": "evaluate: true pictures"},
         "output": FILES | {"description": "evaluate: results, named like the true pictures"},
     },
@@ -60,10 +70,12 @@ MULTIPART_SCHEMA = {
     "/v1/jobs",
     summary="Submit a chapter, or results to score",
     description="As multipart with files, or as JSON with upload ids. Answers 202 and where to look. "
-    "Kind colorize takes pages or archive, references, truths, params; kind evaluate takes real, output, references.",
+    "Kind colorize takes pages or archive, references, truths, params; kind evaluate takes real, output, references. "
+    "Both take keep_days.",
     responses={202: JobReply, 400: Problem, 413: Problem, 415: Problem, 503: Problem},
 )
 def create_job() -> Response:
+    get_context().broker.check()  # nobody would start it: better refused now, with when to come back
     if request.mimetype == "multipart/form-data":
         submitted = _read_multipart()
     elif request.mimetype == "application/json":
@@ -75,7 +87,7 @@ def create_job() -> Response:
         job_id = submit_evaluation(context, submitted)
     else:
         job_id = submit_job(context, submitted)
-    reply = view_job(context.jobs.get_job(context.tenant_id, job_id))
+    reply = view_job(context.jobs.get_job(context.tenant_id, job_id), context.settings.keep_days)
     response = json_reply(reply, 202)
     response.headers["Location"] = reply.links["self"]
     response.headers["Retry-After"] = str(RETRY_AFTER_S)
@@ -87,7 +99,8 @@ def list_jobs(query: JobListQuery) -> Response:
     context = get_context()
     views = context.jobs.list_jobs(context.tenant_id, query.limit, query.cursor, query.status)
     following = views[-1].job.id if len(views) == query.limit else None
-    return json_reply(JobListReply(jobs=[view_job(view) for view in views], next=following))
+    shown = [view_job(view, context.settings.keep_days) for view in views]
+    return json_reply(JobListReply(jobs=shown, next=following))
 
 
 @blueprint.get(
@@ -102,7 +115,7 @@ def get_job(path: JobPath, query: JobQuery) -> BaseResponse:
     first = None
     while True:
         view = context.jobs.get_job(context.tenant_id, path.job_id)
-        response = json_reply(view_job(view))
+        response = json_reply(view_job(view, context.settings.keep_days))
         etag = hashlib.sha256(response.get_data()).hexdigest()[:32]
         first = first or etag
         ended = view.job.status in JOB_ENDED
@@ -120,7 +133,8 @@ def get_job(path: JobPath, query: JobQuery) -> BaseResponse:
 def cancel_job(path: JobPath) -> Response:
     context = get_context()
     context.jobs.cancel_job(context.tenant_id, path.job_id)
-    return json_reply(view_job(context.jobs.get_job(context.tenant_id, path.job_id)))
+    view = context.jobs.get_job(context.tenant_id, path.job_id)
+    return json_reply(view_job(view, context.settings.keep_days))
 
 
 @blueprint.post(
@@ -224,8 +238,9 @@ def _read_multipart() -> Submission | Evaluation:
     for name in FIELDS[kind]:
         if name in request.form and name not in TEXT_FIELDS:
             raise InputError(f"{name}: send files, with a file name each")
+    keep_days = _read_keep_days(request.form.get("keep_days"))
     if kind is JobKind.EVALUATE:
-        return Evaluation(_sent("real"), _sent("output"), _sent("references"))
+        return Evaluation(_sent("real"), _sent("output"), _sent("references"), keep_days)
     archives = _sent("archive")
     if len(archives) > 1:
         raise InputError("archive: send one")
@@ -233,7 +248,21 @@ def _read_multipart() -> Submission | Evaluation:
         params = json.loads(request.form.get("params") or "{}")
     except (ValueError, RecursionError) as error:
         raise InputError(f"params is not valid JSON: {error}") from None
-    return Submission(_sent("pages"), archives[0] if archives else None, _sent("references"), _sent("truths"), params)
+    archive = archives[0] if archives else None
+    return Submission(_sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days)
+
+
+def _read_keep_days(text: str | None) -> float | None:
+    """Raises InputError: no number, or out of range."""
+    if text is None:
+        return None
+    try:
+        days = float(text)
+    except ValueError:
+        raise InputError(f"keep_days: {text[:100]!r} is no number") from None
+    if not 0 < days <= MAX_KEEP_DAYS:  # false for NaN too
+        raise InputError(f"keep_days: {text[:100]} is not above 0 and at most {MAX_KEEP_DAYS}")
+    return days
 
 
 def _sent(field: str) -> list[IncomingFile]:
@@ -245,9 +274,11 @@ def _read_json() -> Submission | Evaluation:
     body = JobRequest.model_validate(parse_json_body(request.get_data()))
     _check_fields(body.kind, body.model_fields_set)
     if body.kind is JobKind.EVALUATE:
-        return Evaluation(_uploaded(body.real), _uploaded(body.output), _uploaded(body.references))
+        real, output, references = [_uploaded(ids) for ids in (body.real, body.output, body.references)]
+        return Evaluation(real, output, references, body.keep_days)
     archive = _uploaded([body.archive])[0] if body.archive else None
-    return Submission(_uploaded(body.pages), archive, _uploaded(body.references), _uploaded(body.truths), body.params)
+    pages, references, truths = [_uploaded(ids) for ids in (body.pages, body.references, body.truths)]
+    return Submission(pages, archive, references, truths, body.params, body.keep_days)
 
 
 def _uploaded(upload_ids: list[str]) -> list[IncomingFile]:

@@ -9,6 +9,7 @@ from common.names import Artifact, Stage
 
 MAX_INTEGER = 2**31 - 1
 """The largest that the database's integers hold."""
+MAX_KEEP_DAYS = 365
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", examples=["019ab3c7d2e40123456789abcdef0123"])]
 
 
@@ -39,6 +40,9 @@ class JobRequest(BaseModel):
     references: list[Id] = Field(default=[], description="Upload ids of coloured pages of the same work.")
     truths: list[Id] = Field(default=[], description="Upload ids of pages in colour, named like the pages.")
     params: dict[str, Any] = Field(default={}, description="Parameters; see JobParams.")
+    keep_days: float | None = Field(
+        None, gt=0, le=MAX_KEEP_DAYS, description="Days after its end when the job is deleted; null: the server's own."
+    )
     real: list[Id] = Field(default=[], description="evaluate: upload ids of the true pictures.")
     output: list[Id] = Field(default=[], description="evaluate: upload ids of the results, named like the true ones.")
 
@@ -80,6 +84,7 @@ class JobReply(BaseModel):
     created_at: str
     started_at: str | None
     finished_at: str | None
+    expires_at: str | None = Field(description="The job is deleted after this; null until it has ended.")
     links: dict[str, str]
 
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from api.schemas import ErrorView, JobReply, ModelView, PageCounts, PageReply, StageTiming
+from common.jobs.garbage import expiry
 from common.jobs.models import Page, ReferenceModel
 from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
 from common.jobs.store import JobView, SetView
@@ -14,7 +15,8 @@ PUBLIC_ARTIFACTS = tuple(
 """What a page can be asked for."""
 
 
-def view_job(view: JobView) -> JobReply:
+def view_job(view: JobView, keep_days: float) -> JobReply:
+    """A job as clients see it; `keep_days` holds where the job names none of its own."""
     job = view.job
     here = f"/v1/jobs/{job.id}"
     links = {"self": here, "pages": f"{here}/pages"}
@@ -33,6 +35,7 @@ def view_job(view: JobView) -> JobReply:
         created_at=iso_time(job.created_at),
         started_at=job.started_at and iso_time(job.started_at),
         finished_at=job.finished_at and iso_time(job.finished_at),
+        expires_at=job.finished_at and iso_time(expiry(job.finished_at, job.keep_days or keep_days)),
         links=links,
     )
 

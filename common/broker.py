@@ -5,16 +5,10 @@ from base64 import b64decode
 
 from redis import Redis, RedisError
 
-from common.errors import RetryableError
+from common.errors import BrokerError
 from common.names import CONTROL_QUEUE
 
 TIMEOUT_S = 2
-
-
-class BrokerError(RetryableError):
-    """Redis does not answer."""
-
-    code = "broker_unavailable"
 
 
 class Broker:

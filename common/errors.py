@@ -12,8 +12,10 @@ NurieError                  internal              a bug of ours
 ├── TrainingFailedError     training_failed       a reference taught nothing (for example NaN losses)
 ├── CancelledError          cancelled             the job was cancelled while a stage ran
 └── RetryableError          internal              worth another try, later
-    ├── StorageError        storage_unavailable   the object store does not answer
-    ├── DatabaseError       database_unavailable  the database does not answer
+    ├── OutageError         internal              what all share is away: no fault of a page, never held against it
+    │   ├── StorageError    storage_unavailable   the object store does not answer
+    │   ├── DatabaseError   database_unavailable  the database does not answer
+    │   └── BrokerError     broker_unavailable    Redis does not answer
     ├── OutOfMemoryError    out_of_memory
     ├── StageTimeoutError   stage_timeout         a stage ran over its hard limit
     ├── WorkerLostError     worker_lost           a worker died or fell silent while it held a page
@@ -73,12 +75,20 @@ class RetryableError(NurieError):
     pass
 
 
-class StorageError(RetryableError):
+class OutageError(RetryableError):
+    pass
+
+
+class StorageError(OutageError):
     code = "storage_unavailable"
 
 
-class DatabaseError(RetryableError):
+class DatabaseError(OutageError):
     code = "database_unavailable"
+
+
+class BrokerError(OutageError):
+    code = "broker_unavailable"
 
 
 class OutOfMemoryError(RetryableError):

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     )
     max_failures: int = Field(3, ge=1, description="A page fails after so many attempts that failed.")
     retry_backoff_s: float = Field(2, ge=0, description="Pause before a retry, doubled with each, in seconds.")
+    outage_limit_s: float = Field(
+        300, ge=0, description="How long a stage waits for storage or the database before it gives its page back (s)."
+    )
     poll_s: float = Field(1, gt=0, description="How often control looks without being woken, in seconds.")
     stage_limit_s: int = Field(
         600, ge=1, description="Time limit of a stage on one page, in seconds; 30 s later its process is killed."
@@ -75,6 +78,19 @@ class Settings(BaseSettings):
         7200, ge=1, description="Time limit of scoring a whole set, in seconds; 30 s later its process is killed."
     )
     interactive_pages: int = Field(4, ge=1, description="Jobs of at most so many pages go before larger ones.")
+
+    # Retention: docs/retention.md says what is deleted when
+    keep_days: float = Field(
+        7, gt=0, le=365, description="Days that a job is kept after its end, unless it names its own."
+    )
+    upload_keep_hours: float = Field(24, gt=0, description="Hours that an upload is kept.")
+    model_keep_days: float = Field(
+        30, gt=0, description="Days that a reference model is kept which no job refers to, after its last use."
+    )
+    stage_keep_days: float = Field(
+        30, ge=2, description="Days that a stage's kept results are kept after their last use."
+    )
+    sweep_s: float = Field(3600, gt=0, description="How often control deletes what is kept no longer, in seconds.")
 
     # Logs
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")

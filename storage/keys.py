@@ -29,12 +29,17 @@ def reference(job_id: str, index: int) -> str:
     return f"{job_prefix(job_id)}references/{_number(index)}"
 
 
+def page_prefix(job_id: str, number: int) -> str:
+    """Everything of one page, or of the whole set, lies under this."""
+    return f"{job_prefix(job_id)}pages/{_number(number)}/"
+
+
 def source(job_id: str, number: int) -> str:
-    return f"{job_prefix(job_id)}pages/{_number(number)}/source"
+    return f"{page_prefix(job_id, number)}source"
 
 
 def truth(job_id: str, number: int) -> str:
-    return f"{job_prefix(job_id)}pages/{_number(number)}/truth"
+    return f"{page_prefix(job_id, number)}truth"
 
 
 def evaluated(job_id: str, side: str, index: int) -> str:
@@ -49,13 +54,17 @@ def archive(job_id: str) -> str:
 
 def user_hints(job_id: str, number: int, token: str) -> str:
     """Hints that somebody corrected; `token` tells corrections apart."""
-    return f"{job_prefix(job_id)}pages/{_number(number)}/user/{_id(token)}.json"
+    return f"{page_prefix(job_id, number)}user/{_id(token)}.json"
 
 
 def attempt_artifact(job_id: str, number: int, attempt: int, filename: str) -> str:
     if attempt < 0:
         raise InputError(f"attempt {attempt} is below 0")
-    return f"{job_prefix(job_id)}pages/{_number(number)}/a{attempt}/{_matching(_FILENAME, filename, 'file name')}"
+    return f"{page_prefix(job_id, number)}a{attempt}/{_matching(_FILENAME, filename, 'file name')}"
+
+
+STAGE_MANIFEST: Final = "manifest.json"
+"""Beside a stage's kept results: written last, it makes them count; its time is when they were last used."""
 
 
 def stage_artifact(stage: Stage, stage_key: str, filename: str) -> str:

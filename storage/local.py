@@ -81,7 +81,7 @@ class LocalStore:
         path = self._path(key)
         try:
             with _mapped(key):
-                return ObjectInfo(path.stat().st_size) if path.is_file() else None
+                return _describe(path) if path.is_file() else None
         except NotFoundError:
             return None
 
@@ -122,6 +122,29 @@ class LocalStore:
             ]
         # Sorted as S3 does it, by bytes of the whole key.
         yield from sorted((file.relative_to(self._objects).as_posix() for file in files), key=str.encode)
+
+    def list_objects(self, prefix: str) -> Iterator[tuple[str, ObjectInfo]]:
+        for key in self.list_keys(prefix):
+            if (info := self.stat(key)) is not None:
+                yield key, info
+
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        check_prefix(prefix)
+        folder = self._path(prefix[:-1]) if prefix else self._objects
+        try:
+            with _mapped(prefix), os.scandir(folder) as entries:
+                names = [entry.name for entry in entries if entry.is_dir()]
+        except NotFoundError:
+            return
+        yield from sorted(names, key=str.encode)
+
+    def discard_unfinished(self, before: float) -> None:
+        with _mapped("its folder"), suppress(FileNotFoundError):
+            for path in self._incoming.iterdir():
+                # Not the time of its bytes: what is copied or deleted lies here too, under the time of long ago.
+                with suppress(FileNotFoundError):
+                    if path.lstat().st_ctime < before:
+                        _remove(path)
 
     def presign_get(self, key: str, *, expires_s: int, filename: str | None, media_type: str) -> str:
         params = {"expires": str(int(time.time()) + expires_s), "type": media_type}
@@ -174,10 +197,7 @@ class LocalStore:
         try:
             yield path
         finally:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+            _remove(path)
 
     def _move_into_place(self, temporary: Path, target: Path) -> None:
         for _ in range(REPLACE_TRIES):
@@ -205,6 +225,18 @@ class LocalStore:
             while folder != self._objects and folder.is_relative_to(self._objects):
                 folder.rmdir()
                 folder = folder.parent
+
+
+def _describe(path: Path) -> ObjectInfo:
+    found = path.stat()
+    return ObjectInfo(found.st_size, found.st_mtime)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -8,9 +8,15 @@ from typing import BinaryIO, Protocol
 
 @dataclass(frozen=True)
 class ObjectInfo:
-    """What the store knows of an object; size in bytes."""
+    """What the store knows of an object.
+
+    Attributes:
+        size: in bytes.
+        modified_at: when its bytes were written, in seconds since 1970; a copy may have its source's time.
+    """
 
     size: int
+    modified_at: float
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,15 @@ class ObjectStore(Protocol):
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         """List the keys under a prefix, sorted; '' lists all."""
+
+    def list_objects(self, prefix: str) -> Iterator[tuple[str, ObjectInfo]]:
+        """As `list_keys`, with what the store knows of each. What vanishes meanwhile may be left out."""
+
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        """List what stands between the prefix and the next '/' of longer keys, sorted, without looking at each key."""
+
+    def discard_unfinished(self, before: float) -> None:
+        """Delete what is left of writes that began before then (seconds since 1970) and never ended."""
 
     def presign_get(self, key: str, *, expires_s: int, filename: str | None, media_type: str) -> str:
         """Make a URL that reads the object for `expires_s` seconds, saved as `filename` when one is given."""

@@ -112,7 +112,7 @@ class S3Store:
                 head = self._client.head_object(Bucket=self._bucket, Key=self._full(key))
         except NotFoundError:
             return None
-        return ObjectInfo(head["ContentLength"])
+        return ObjectInfo(head["ContentLength"], head["LastModified"].timestamp())
 
     def copy(self, src: str, dst: str) -> None:
         if check_key(src) == check_key(dst):  # S3 refuses to copy an object onto itself
@@ -143,6 +143,9 @@ class S3Store:
                 raise StorageError(f"the object store did not delete under {prefix!r}: {fault.get('Code')}")
 
     def list_keys(self, prefix: str) -> Iterator[str]:
+        return (key for key, _ in self.list_objects(prefix))
+
+    def list_objects(self, prefix: str) -> Iterator[tuple[str, ObjectInfo]]:
         check_prefix(prefix)
         with self._mapped(prefix):
             pages = self._client.get_paginator("list_objects_v2").paginate(
@@ -150,7 +153,29 @@ class S3Store:
             )
             for page in pages:
                 for entry in page.get("Contents", []):
-                    yield entry["Key"].removeprefix(self._prefix)
+                    info = ObjectInfo(entry["Size"], entry["LastModified"].timestamp())
+                    yield entry["Key"].removeprefix(self._prefix), info
+
+    def list_folders(self, prefix: str) -> Iterator[str]:
+        check_prefix(prefix)
+        start = self._prefix + prefix
+        with self._mapped(prefix):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=self._bucket, Prefix=start, Delimiter="/"
+            )
+            for page in pages:
+                for entry in page.get("CommonPrefixes", []):
+                    yield entry["Prefix"].removeprefix(start).removesuffix("/")
+
+    def discard_unfinished(self, before: float) -> None:
+        with self._mapped("unfinished uploads"):
+            pages = self._client.get_paginator("list_multipart_uploads").paginate(
+                Bucket=self._bucket, Prefix=self._prefix
+            )
+            for page in pages:
+                for upload in page.get("Uploads", []):
+                    if upload["Initiated"].timestamp() < before:
+                        self._abort(upload["Key"], upload["UploadId"])
 
     def presign_get(self, key: str, *, expires_s: int, filename: str | None, media_type: str) -> str:
         params = {"Bucket": self._bucket, "Key": self._full(key), "ResponseContentType": media_type}
@@ -200,6 +225,13 @@ class S3Store:
 
     def _full(self, key: str) -> str:
         return self._prefix + check_key(key)
+
+    def _abort(self, full_key: str, upload_id: str) -> None:
+        try:
+            self._client.abort_multipart_upload(Bucket=self._bucket, Key=full_key, UploadId=upload_id)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in (*MISSING_OBJECT_CODES, "NoSuchUpload"):
+                raise
 
     def _create_bucket(self) -> None:
         try:

@@ -30,7 +30,12 @@ def configure(celery: Celery) -> None:
     celery.conf.update(
         broker_url=settings.broker_url,
         broker_connection_retry_on_startup=True,
-        broker_transport_options={"visibility_timeout": 2 * (max(limits.values()) + HARD_LIMIT_AFTER_S)},
+        broker_connection_max_retries=None,  # a worker waits for its broker however long that is away
+        broker_transport_options={
+            "visibility_timeout": 2 * (max(limits.values()) + HARD_LIMIT_AFTER_S),
+            "socket_keepalive": True,
+            "socket_connect_timeout": 5,
+        },
         task_serializer="json",
         accept_content=["json"],
         task_queues=[Queue(stage.value) for stage in STAGES],
@@ -66,7 +71,19 @@ def _set_up_logging(**_: Any) -> None:
 @signals.worker_ready.connect
 def _start_signing_in(sender: Any, **_: Any) -> None:
     (queue,) = {queue.name for queue in sender.task_consumer.queues}  # the Procfile gives each worker one
-    threading.Thread(target=_sign_in_forever, args=(queue,), name="sign-in", daemon=True).start()
+    threading.Thread(target=_sign_in_until_drained, args=(queue,), name="sign-in", daemon=True).start()
+    from workers.deaths import DeathWatch
+
+    DeathWatch().connect()
+
+
+_draining = threading.Event()
+
+
+@signals.worker_shutting_down.connect
+def _drain(**_: Any) -> None:
+    # It takes nothing new from now on: control must not count on its slot while its last page is finished.
+    _draining.set()
 
 
 @signals.worker_shutdown.connect
@@ -79,16 +96,18 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def _sign_in_forever(queue: str) -> None:
+def _sign_in_until_drained(queue: str) -> None:
     log = get_logger(__name__)
     store = _work_store()
-    pause = threading.Event()
     while True:
+        draining = _draining.is_set()
         try:
-            store.sign_in(queue, slots=1)
+            store.sign_in(queue, slots=0 if draining else 1)
         except Exception:  # the database may be away; the next sign-in tries again
             log.warning("could not sign in", exc_info=True)
-        pause.wait(SIGN_IN_EVERY_S)
+        if draining:
+            return
+        _draining.wait(SIGN_IN_EVERY_S)
 
 
 def _work_store() -> Any:

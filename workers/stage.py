@@ -9,14 +9,24 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import PurePosixPath
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from celery import Task
 from celery.exceptions import SoftTimeLimitExceeded
 from numpy.typing import NDArray
 
-from common.errors import CancelledError, NotFoundError, NurieError, OutOfMemoryError, RetryableError, StageTimeoutError
+from common.broker import Broker
+from common.errors import (
+    BrokerError,
+    CancelledError,
+    NotFoundError,
+    NurieError,
+    OutageError,
+    OutOfMemoryError,
+    RetryableError,
+    StageTimeoutError,
+)
 from common.imaging import MEDIA_TYPES, decode_image, encode_image
 from common.jobs.database import Database
 from common.jobs.ids import content_key, new_id, sha256_hex
@@ -27,13 +37,21 @@ from common.params import STAGE_PARAMS, JobParams
 from common.settings import Settings, get_settings
 from storage import keys
 from storage.configured import open_configured_store
-from storage.protocol import ObjectStore
 from workers.celery import worker_name
+from workers.patience import PatientStore, wait_out
 
-MANIFEST = "manifest.json"
+T = TypeVar("T")
+
+MANIFEST = keys.STAGE_MANIFEST
 MANIFEST_VERSION = 2
 JSON_TYPE = "application/json"
+REFRESH_S = 86_400.0
+"""A use has a kept result's manifest written anew, so that the sweep knows of it, but not more often than this."""
 BACKOFF_LIMIT_S = 300.0
+OUTAGE_PAUSE_S = 10.0
+"""When a page that was given back because storage or the database stayed away is tried again, in seconds."""
+LOOK_EVERY_S = 1.0
+"""How often a running stage looks, between its steps, whether it is still wanted, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +60,24 @@ class Resources:
 
     settings: Settings
     work: WorkStore
-    store: ObjectStore
+    store: PatientStore
+    broker: Broker
+
+    def wake_control(self) -> None:
+        """Tell control that there is room, or something to end; without a broker it looks by itself soon."""
+        try:
+            self.broker.wake_control()
+        except BrokerError as error:
+            get_logger(__name__).info("control was not woken", reason=str(error))
 
 
 @lru_cache(maxsize=1)
 def get_resources() -> Resources:
     settings = get_settings()
     database = Database(settings.database_url)
-    return Resources(settings, WorkStore(database, settings.lease_s, worker_name()), open_configured_store(settings))
+    work = WorkStore(database, settings.lease_s, worker_name())
+    store = PatientStore(open_configured_store(settings), settings.outage_limit_s)
+    return Resources(settings, work, store, Broker(settings.broker_url))
 
 
 class Heartbeat:
@@ -59,6 +87,7 @@ class Heartbeat:
         self._renew = renew
         self._every_s = every_s
         self._stop = threading.Event()
+        self._looked_at = time.monotonic()
         self.lost = threading.Event()
         # Lines that the thread logs carry the ids of the stage that it beats for.
         self._thread = threading.Thread(target=copy_context().run, args=(self._beat,), name="heartbeat", daemon=True)
@@ -74,13 +103,22 @@ class Heartbeat:
         self._thread.join()
 
     def _beat(self) -> None:
-        while not self._stop.wait(self._every_s):
-            try:
-                if not self._renew():
-                    self.lost.set()
-                    return
-            except Exception:  # noqa: BLE001  a database that is away for a moment must not end the stage
-                get_logger(__name__).warning("heartbeat failed", exc_info=True)
+        while not self._stop.wait(self._every_s) and not self.lost.is_set():
+            self._look()
+
+    def is_lost(self) -> bool:
+        """Whether the work is no longer ours; asks at most once in `LOOK_EVERY_S` seconds, between two beats too."""
+        if not self.lost.is_set() and time.monotonic() > self._looked_at + LOOK_EVERY_S:
+            self._look()
+        return self.lost.is_set()
+
+    def _look(self) -> None:
+        self._looked_at = time.monotonic()
+        try:
+            if not self._renew():
+                self.lost.set()
+        except Exception:  # noqa: BLE001  a database that is away for a moment must not end the stage
+            get_logger(__name__).warning("heartbeat failed", exc_info=True)
 
 
 @dataclass
@@ -92,6 +130,8 @@ class StageRun:
     resources: Resources
     heartbeat: Heartbeat
     outputs: dict[str, Any] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
+    """Keys that this run has written: to be deleted when it comes to nothing."""
     weights: str | None = None
     weights_key: str | None = None
     warning: str | None = None
@@ -138,6 +178,7 @@ class StageRun:
         filename = artifact_filename(artifact, picture_format)
         key = keys.attempt_artifact(ref.job_id, ref.number, ref.attempt, filename)
         media_type = FILE_TYPES.get(PurePosixPath(filename).suffix) or MEDIA_TYPES[picture_format]
+        self.written.append(key)
         self.resources.store.put(key, data, media_type=media_type)
         self.outputs[artifact] = describe(key, data, filename)
 
@@ -152,7 +193,7 @@ class StageRun:
 
     def check_still_ours(self) -> None:
         """Raises CancelledError when the page was cancelled, or taken from a run that had fallen silent."""
-        if self.heartbeat.lost.is_set():
+        if self.heartbeat.is_lost():
             raise CancelledError(f"{self.page_label} is no longer this run's")
 
 
@@ -168,8 +209,10 @@ def run_stage(
     ref = PageRef(*ids)
     bind_ids(job=ref.job_id, page=ref.number, attempt=ref.attempt, stage=stage.value)
     try:
-        if not execute_stage(get_resources(), stage, ref, work, name_weights):
+        resources = get_resources()
+        if not execute_stage(resources, stage, ref, work, name_weights):
             task.request.chain = None  # the next stage of this chain has nothing to claim
+        resources.wake_control()
     finally:
         clear_ids()
 
@@ -179,14 +222,15 @@ def execute_stage(
 ) -> bool:
     """Claim, work, commit. Returns whether the page goes on to its next stage."""
     log = get_logger(__name__)
-    claim = resources.work.claim_page(ref, stage)
+    claim = settle(resources, lambda: resources.work.claim_page(ref, stage))
     if claim is None:
         log.info("stale message: somebody else has this page, or nobody wants it any more")
         return False
     started = time.monotonic()
+    heartbeat = Heartbeat(lambda: resources.work.renew_page(ref, stage), resources.settings.heartbeat_s)
+    run = StageRun(claim, stage, resources, heartbeat)
     try:
-        with Heartbeat(lambda: resources.work.renew_page(ref, stage), resources.settings.heartbeat_s) as heartbeat:
-            run = StageRun(claim, stage, resources, heartbeat)
+        with heartbeat:
             run.weights_key = name_weights(run) if name_weights else None
             cached = stage_is_pure(run) and _link_cached(run, stage_key(run))
             if not cached:
@@ -195,13 +239,16 @@ def execute_stage(
                 work(run)
     except CancelledError as error:
         log.info("given up", reason=str(error))
+        _discard(run)
         return False
     except Exception as error:  # noqa: BLE001  every error ends as the page's state, with its code
         _record_failure(resources, stage, ref, error)
+        _discard(run)
         return False
     seconds = time.monotonic() - started
     outcome = StageOutcome(run.outputs, seconds, cached, run.skipped, run.weights, run.metrics, run.warning)
-    if not resources.work.commit_page(ref, stage, outcome):
+    if not settle(resources, lambda: resources.work.commit_page(ref, stage, outcome)):
+        # What was written stays for the sweep: a commit whose answer was lost looks the same from here.
         log.info("stale result: nothing committed", seconds=round(seconds, 2))
         return False
     if not cached and not run.skipped and run.is_kept and stage_is_pure(run):
@@ -283,12 +330,18 @@ def _link_cached(run: StageRun, key: str) -> bool:
             return False
         for artifact, entry in manifest["artifacts"].items():
             target = keys.attempt_artifact(ref.job_id, ref.number, ref.attempt, entry["filename"])
+            run.written.append(target)
             store.copy(keys.stage_artifact(run.stage, key, entry["filename"]), target)
             run.outputs[artifact] = entry | {"key": target}
     except NotFoundError:  # never computed, or swept away: compute it
         run.outputs.clear()
         return False
     run.weights, run.metrics, run.warning = manifest["weights"], manifest["metrics"], manifest["warning"]
+    if time.time() - manifest.get("used_at", 0.0) >= REFRESH_S:
+        try:
+            _write_manifest(store, run.stage, key, manifest)
+        except NurieError:
+            get_logger(__name__).warning("could not note the use of a kept result", exc_info=True)
     return True
 
 
@@ -305,20 +358,42 @@ def _keep_for_reuse(run: StageRun, key: str, outputs: dict[str, Any]) -> None:
             "metrics": run.metrics,
             "warning": run.warning,
         }
-        data = json.dumps(manifest).encode()
-        store.put(keys.stage_artifact(run.stage, key, MANIFEST), data, media_type=JSON_TYPE)
+        _write_manifest(store, run.stage, key, manifest)
     except NurieError:
         # The page is done and committed; only a later job will have to compute this again.
         get_logger(__name__).warning("could not keep the result for reuse", exc_info=True)
 
 
+def _write_manifest(store: PatientStore, stage: Stage, key: str, manifest: dict[str, Any]) -> None:
+    data = json.dumps(manifest | {"used_at": time.time()}).encode()
+    store.put(keys.stage_artifact(stage, key, MANIFEST), data, media_type=JSON_TYPE)
+
+
 def _record_failure(resources: Resources, stage: Stage, ref: PageRef, error: Exception) -> None:
     cause = sort_error(error)
-    failures = resources.work.page_failures(ref) + 1
+    failures = settle(resources, lambda: resources.work.page_failures(ref)) + 1
     retry_in_s = retry_pause_s(resources.settings, cause, failures)
     log = get_logger(__name__)
     log.warning("stage failed", code=cause.code, reason=str(cause), retry_in_s=retry_in_s, exc_info=error)
-    resources.work.fail_page(ref, stage, cause.code, str(cause), retry_in_s)
+    counts = not isinstance(cause, OutageError)
+    settle(
+        resources,
+        lambda: resources.work.fail_page(ref, stage, cause.code, str(cause), retry_in_s, counts=counts),
+    )
+
+
+def _discard(run: StageRun) -> None:
+    """Delete what a run has written that came to nothing, as far as storage lets us; the rest is swept away later."""
+    try:
+        for key in run.written:
+            run.resources.store.delete(key)
+    except NurieError:
+        get_logger(__name__).warning("could not delete what was written", exc_info=True)
+
+
+def settle(resources: Resources, call: Callable[[], T]) -> T:
+    """Say something to the truth, and wait while the database is away. Raises DatabaseError when it stays away."""
+    return wait_out(call, resources.settings.outage_limit_s)
 
 
 def sort_error(error: Exception) -> NurieError:
@@ -338,6 +413,8 @@ def sort_error(error: Exception) -> NurieError:
 
 def retry_pause_s(settings: Settings, cause: NurieError, failures: int) -> float | None:
     """Seconds until another try; None when there is none: a cause that stays, or the last failure allowed."""
+    if isinstance(cause, OutageError):
+        return OUTAGE_PAUSE_S  # however often: it is not the page's fault, and nothing is lost by waiting
     if not isinstance(cause, RetryableError) or failures >= settings.max_failures:
         return None
     return min(settings.retry_backoff_s * 2.0 ** (failures - 1), BACKOFF_LIMIT_S)

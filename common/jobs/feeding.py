@@ -1,8 +1,8 @@
 """Which pages go next: interactive jobs before bulk, and within each tenants in turns, by deficit round-robin.
 
-Source: Shreedhar and Varghese, "Efficient fair queueing using deficit round robin", SIGCOMM 1995, section 3. A page costs
-the number of stages that are due on it, and a turn's quantum is a whole page: of pages of which one stage is painted
-again, four go in a turn. Whose turn it is stands in SQL, so that any control goes on where another one stopped.
+Source: Shreedhar and Varghese, "Efficient fair queueing using deficit round robin", SIGCOMM 1995, section 3. A page
+costs the number of stages that are due on it, and a turn's quantum is a whole page: of pages of which one stage is
+painted again, four go in a turn. Whose turn it is stands in SQL, so that any control goes on where another one stopped.
 """
 
 import time

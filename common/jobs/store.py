@@ -45,6 +45,7 @@ class NewJob:
     references: list[dict[str, Any]]  # [{name, key, sha256}]
     archive_key: str | None = None
     archive_name: str | None = None
+    keep_days: float | None = None  # after its end; None: as the settings say
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class NewEvaluation:
     real: list[dict[str, Any]]
     output: list[dict[str, Any]]
     references: list[dict[str, Any]]
+    keep_days: float | None = None
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,7 @@ class JobStore:
                 archive_key=new.archive_key,
                 archive_name=new.archive_name,
                 unpacked=new.archive_key is None,
+                keep_days=new.keep_days,
                 created_at=now,
                 updated_at=now,
             )
@@ -149,6 +152,7 @@ class JobStore:
                 references=new.references,
                 sets={"real": new.real, "output": new.output},
                 unpacked=True,
+                keep_days=new.keep_days,
                 created_at=now,
                 updated_at=now,
             )
@@ -278,9 +282,7 @@ class JobStore:
             job = _own_job(session, tenant_id, job_id, lock=True)
             if job.status not in JOB_ENDED:
                 raise ConflictError(f"job {job_id} is {job.status}: cancel it before deleting it")
-            for table in (Attempt, Page):
-                session.execute(delete(table).where(table.job_id == job_id))
-            session.delete(job)
+            remove_job(session, job)
 
     def _view(self, session: Session, job: Job) -> JobView:
         pages = select(Page.status, func.count()).where(Page.job_id == job.id, Page.number > WHOLE_SET)
@@ -292,6 +294,13 @@ class JobStore:
         ).one_or_none()
         model = session.get_one(ReferenceModel, job.model_key) if job.model_key else None
         return JobView(job, model, counts, SetView(*whole_set) if whole_set else None)
+
+
+def remove_job(session: Session, job: Job) -> None:
+    """Delete a job with its pages from the truth; the caller holds the job's row."""
+    for table in (Attempt, Page):
+        session.execute(delete(table).where(table.job_id == job.id))
+    session.delete(job)
 
 
 def page_params(job: Job, page: Page) -> JobParams:
@@ -315,14 +324,14 @@ def _page(session: Session, job_id: str, number: int) -> Page:
 
 
 def _ensure_model(session: Session, key: str, now: float) -> None:
-    if session.get(ReferenceModel, key) is None:
+    # Again where another job with the same reference was first; a sweep may even take the row away after that.
+    while (model := session.get(ReferenceModel, key, with_for_update=True, populate_existing=True)) is None:
         try:
             with session.begin_nested():
                 session.add(ReferenceModel(key=key, status=ModelStatus.MISSING, created_at=now, used_at=now))
             return
         except IntegrityError:
-            pass  # another job with the same reference was first: the model is there
-    model = session.get_one(ReferenceModel, key, with_for_update=True, populate_existing=True)
+            continue
     model.used_at = now
     if model.status == ModelStatus.FAILED:  # somebody asks again: it gets another chance
         model.status, model.failures, model.error_code, model.error_detail = ModelStatus.MISSING, 0, None, None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import CursorResult, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from common.errors import CancelledError
@@ -157,16 +157,39 @@ class WorkStore:
             _close_attempt(session, ref, stage, what, now)
             return True
 
-    def fail_page(self, ref: PageRef, stage: Stage, code: str, detail: str, retry_in_s: float | None) -> bool:
-        """Record a failure: the page is queued again after `retry_in_s`, or fails for good when that is None."""
+    def fail_page(
+        self,
+        ref: PageRef,
+        stage: Stage,
+        code: str,
+        detail: str,
+        retry_in_s: float | None,
+        *,
+        counts: bool = True,
+        of_child: bool = False,
+    ) -> bool:
+        """Record a failure: the page is queued again after `retry_in_s`, or fails for good when that is None.
+
+        Args:
+            ref: the run that failed.
+            stage: what it was at.
+            code: the error's stable code.
+            detail: the error in words.
+            retry_in_s: seconds until the next try; None for none.
+            counts: whether the page has one failure more; not when something all share was away.
+            of_child: the parent process reports it of a child that was killed, whatever that child was called.
+
+        Returns:
+            Whether it was this run's to fail; otherwise nothing changed.
+        """
         now = time.time()
         with self._database.writing() as session:
-            page = self._held_page(session, ref, stage)
+            page = self._due_page(session, ref, stage) if of_child else self._held_page(session, ref, stage)
             if page is None:
                 return False
             page.error_code, page.error_detail = code, detail
             page.worker, page.lease_until, page.updated_at = None, None, now
-            page.failures += 1
+            page.failures += counts
             page.attempt += 1  # this run's message is used up: delivered again, it must find nothing
             if retry_in_s is None:
                 _end_page(page, PageStatus.FAILED)
@@ -236,15 +259,26 @@ class WorkStore:
             error_detail=None,
         )
 
-    def fail_model(self, key: str, attempt: int, code: str, detail: str, retry_in_s: float | None) -> bool:
-        """Record a failed training: another try after `retry_in_s`, or none when that is None."""
+    def fail_model(
+        self,
+        key: str,
+        attempt: int,
+        code: str,
+        detail: str,
+        retry_in_s: float | None,
+        *,
+        counts: bool = True,
+        of_child: bool = False,
+    ) -> bool:
+        """Record a failed training, as `fail_page` does a page's failure."""
         status = ModelStatus.FAILED if retry_in_s is None else ModelStatus.MISSING
         return self._end_model(
             key,
             attempt,
             status=status,
             not_before=time.time() + (retry_in_s or 0),
-            failures=ReferenceModel.failures + 1,
+            failures=ReferenceModel.failures + counts,
+            of_child=of_child,
             error_code=code,
             error_detail=detail,
         )
@@ -288,18 +322,19 @@ class WorkStore:
                 session.delete(worker)
 
     def _held_page(self, session: Session, ref: PageRef, stage: Stage) -> Page | None:
+        return self._due_page(session, ref, stage, Page.worker == self._worker)
+
+    def _due_page(self, session: Session, ref: PageRef, stage: Stage, *also: ColumnElement[bool]) -> Page | None:
         # The job's row is the lock under which a last page is noticed exactly once.
         session.get(Job, ref.job_id, with_for_update=True)
-        query = select(Page).where(*_due(ref, stage), Page.worker == self._worker).with_for_update()
-        return session.scalar(query)
+        return session.scalar(select(Page).where(*_due(ref, stage), *also).with_for_update())
 
-    def _end_model(self, key: str, attempt: int, **values: Any) -> bool:
+    def _end_model(self, key: str, attempt: int, *, of_child: bool = False, **values: Any) -> bool:
+        run = _model_run(key, attempt)
+        if not of_child:
+            run += (ReferenceModel.worker == self._worker,)
         with self._database.writing() as session:
-            ended = session.execute(
-                update(ReferenceModel)
-                .where(*_model_run(key, attempt), ReferenceModel.worker == self._worker)
-                .values(worker=None, lease_until=None, **values)
-            )
+            ended = session.execute(update(ReferenceModel).where(*run).values(worker=None, lease_until=None, **values))
             return _rows(ended) == 1
 
 

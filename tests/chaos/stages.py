@@ -45,6 +45,7 @@ def train(self: Task, key: str, job_id: str, attempt: int) -> None:
     with Heartbeat(lambda: work.renew_model(key, attempt, 0.5, {}), resources.settings.heartbeat_s):
         time.sleep(stage_seconds(Stage.CGAN))
     work.commit_model(key, attempt, stage_seconds(Stage.CGAN))
+    resources.wake_control()
 
 
 @app.task(name=PAGE_TASKS[Stage.CGAN], bind=True)

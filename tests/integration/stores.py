@@ -105,9 +105,26 @@ def every_call(store: ObjectStore) -> dict[str, object]:
         "delete": lambda: store.delete("a"),
         "delete_prefix": lambda: store.delete_prefix("a/"),
         "list_keys": lambda: list(store.list_keys("")),
+        "list_objects": lambda: list(store.list_objects("")),
+        "list_folders": lambda: list(store.list_folders("")),
+        "discard_unfinished": lambda: store.discard_unfinished(0.0),
         "check": store.check,
         "ensure": store.ensure,
     }
 
 
-CALLS = ["put", "get", "open", "stat", "copy", "delete", "delete_prefix", "list_keys", "check", "ensure"]
+CALLS = [
+    "put",
+    "get",
+    "open",
+    "stat",
+    "copy",
+    "delete",
+    "delete_prefix",
+    "list_keys",
+    "list_objects",
+    "list_folders",
+    "discard_unfinished",
+    "check",
+    "ensure",
+]

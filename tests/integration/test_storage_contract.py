@@ -2,9 +2,11 @@
 
 import io
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from botocore.exceptions import ClientError
 
 from common.errors import InputError, NotFoundError
 from storage.local import LocalStore
@@ -122,6 +124,48 @@ def test_keys_are_listed_under_a_prefix_in_order(store: ObjectStore) -> None:
     assert list(store.list_keys("none/")) == []
 
 
+def test_an_object_says_when_it_was_written(store: ObjectStore) -> None:
+    before = time.time()
+    store.put("jobs/1/a", DATA, media_type=PNG)
+    ((key, listed),) = store.list_objects("jobs/")
+    assert (key, listed.size) == ("jobs/1/a", len(DATA))
+    # To the second: S3 knows no more.
+    assert before - 2 < listed.modified_at < time.time() + 2
+    found = store.stat("jobs/1/a")
+    assert found is not None
+    assert abs(found.modified_at - listed.modified_at) < 2
+    assert list(store.list_objects("none/")) == []
+
+
+def test_folders_are_listed_once_each_in_order(store: ObjectStore) -> None:
+    for name in ("jobs/2/é", "jobs/10/a", "jobs/1/pages/1/a", "jobs/1/pages/2/a", "jobs/file", "other/1/a"):
+        store.put(name, b"x", media_type=PNG)
+    assert list(store.list_folders("jobs/")) == ["1", "10", "2"]
+    assert list(store.list_folders("jobs/1/")) == ["pages"]
+    assert list(store.list_folders("")) == ["jobs", "other"]
+    assert list(store.list_folders("none/")) == []
+    assert list(store.list_folders("jobs/2/")) == []
+
+
+def test_discarding_what_was_never_finished_takes_no_object(store: ObjectStore) -> None:
+    store.put("a/b", DATA, media_type=PNG)
+    for before in (time.time() - 60, time.time() + 60):
+        store.discard_unfinished(before)
+        assert store.get("a/b") == DATA
+
+
+def test_parts_of_a_write_that_never_ended_are_discarded_once_they_are_old(s3_store: S3Store) -> None:
+    client = s3_store._client
+    begun = client.create_multipart_upload(Bucket="nurie", Key=f"{s3_store._prefix}large")
+    where = {"Bucket": "nurie", "Key": begun["Key"], "UploadId": begun["UploadId"]}
+    client.upload_part(**where, PartNumber=1, Body=DATA)
+    s3_store.discard_unfinished(time.time() - 60)
+    assert len(client.list_parts(**where)["Parts"]) == 1
+    s3_store.discard_unfinished(time.time() + 60)
+    with pytest.raises(ClientError, match="NoSuchUpload"):
+        client.list_parts(**where)
+
+
 def test_delete_prefix_takes_all_under_it_and_nothing_else(store: ObjectStore) -> None:
     for name in ("jobs/1/a", "jobs/1/b/c", "jobs/10/a", "jobs/1x"):
         store.put(name, b"x", media_type=PNG)
@@ -159,6 +203,10 @@ def test_unsafe_prefixes_are_refused(store: ObjectStore, prefix: str) -> None:
         store.delete_prefix(prefix)
     with pytest.raises(InputError):
         list(store.list_keys(prefix))
+    with pytest.raises(InputError):
+        list(store.list_objects(prefix))
+    with pytest.raises(InputError):
+        list(store.list_folders(prefix))
 
 
 def test_ensure_and_check_pass_again_and_again(store: ObjectStore) -> None:

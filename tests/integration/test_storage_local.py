@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import time
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -137,3 +138,16 @@ def test_verify_tells_what_was_signed(local_store: LocalStore) -> None:
 def test_a_local_store_needs_a_secret() -> None:
     with pytest.raises(NurieError, match="secret"):
         LocalStore(Path("/x"), "http://x", "")
+
+
+def test_what_killed_writers_left_is_discarded_once_it_is_old(local_store: LocalStore, tmp_path: Path) -> None:
+    local_store.put("a", DATA, media_type=PNG)
+    incoming = tmp_path / "store/incoming"
+    (incoming / "file").write_bytes(DATA)
+    os.utime(incoming / "file", (0, 0))  # a link has the time of the bytes that it shares
+    (incoming / "folder/under").mkdir(parents=True)
+    local_store.discard_unfinished(time.time() - 60)
+    assert len(list(incoming.iterdir())) == 2
+    local_store.discard_unfinished(time.time() + 60)
+    assert list(incoming.iterdir()) == []
+    assert local_store.get("a") == DATA

@@ -7,13 +7,12 @@ from typing import Any
 
 from celery import Task, signals
 
-from common.errors import CancelledError, ModelLostError, ModelMissingError, NotFoundError, NurieError
+from common.errors import CancelledError, ModelLostError, ModelMissingError, NotFoundError, NurieError, OutageError
 from common.imaging import decode_image, is_coloured
 from common.jobs.work import WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
 from common.names import PAGE_TASKS, TRAIN_TASK, Artifact, Stage
 from storage import keys
-from storage.protocol import ObjectStore
 from workers.celery import app
 from workers.cgan import presets
 from workers.cgan.card import describe_model
@@ -21,6 +20,7 @@ from workers.cgan.progress import TrainingProgress
 from workers.cgan.training import warm_up
 from workers.cgan.weights import load_model, save_model
 from workers.cgan.working_size import shrink_page
+from workers.patience import PatientStore
 from workers.stage import (
     JSON_TYPE,
     Heartbeat,
@@ -29,6 +29,7 @@ from workers.stage import (
     get_resources,
     retry_pause_s,
     run_stage,
+    settle,
     sort_error,
 )
 
@@ -51,6 +52,7 @@ def train(self: Task, key: str, job_id: str, attempt: int) -> None:  # noqa: ARG
     bind_ids(model=key[:12], job=job_id, attempt=attempt)
     try:
         train_model(get_resources(), key, job_id, attempt)
+        get_resources().wake_control()
     finally:
         clear_ids()
 
@@ -71,20 +73,20 @@ def train_model(resources: Resources, key: str, job_id: str, attempt: int) -> No
     """Train the reference model `key` on a job's references, under a lease, and store it."""
     log = get_logger(__name__)
     work, started = resources.work, time.monotonic()
-    if not work.claim_model(key, attempt):
+    if not settle(resources, lambda: work.claim_model(key, attempt)):
         log.info("stale message: the model is there, or somebody trains it")
         return
     try:
         _train(resources, key, job_id, attempt)
     except CancelledError:
-        work.release_model(key, attempt)
+        settle(resources, lambda: work.release_model(key, attempt))
         log.info("training given up")
         return
     except Exception as error:  # noqa: BLE001  every error ends as the model's state, with its code
         _record_failure(resources, key, attempt, sort_error(error), error)
         return
     seconds = time.monotonic() - started
-    if work.commit_model(key, attempt, seconds):
+    if settle(resources, lambda: work.commit_model(key, attempt, seconds)):
         log.info("training done", seconds=round(seconds, 1))
     else:
         log.info("stale result: somebody else trains this model", seconds=round(seconds, 1))
@@ -92,7 +94,7 @@ def train_model(resources: Resources, key: str, job_id: str, attempt: int) -> No
 
 def _train(resources: Resources, key: str, job_id: str, attempt: int) -> None:
     store, limits = resources.store, resources.settings.image_limits
-    references, params = resources.work.training_inputs(job_id)
+    references, params = settle(resources, lambda: resources.work.training_inputs(job_id))
     report = _Reporter(resources.work, key, attempt)
     # The heartbeat covers what happens before the first epoch and after the last one.
     with Heartbeat(report.renew, resources.settings.heartbeat_s):
@@ -122,7 +124,11 @@ class _Reporter:
 
     def __call__(self, progress: TrainingProgress) -> None:
         self.last = progress
-        if not self.renew():
+        try:
+            wanted = self.renew()
+        except OutageError:
+            return  # the lease outlasts a database that is away for a moment; the heartbeat tells of it
+        if not wanted:
             raise CancelledError("no job waits for this training any more")
 
     def renew(self) -> bool:
@@ -130,11 +136,15 @@ class _Reporter:
 
 
 def _record_failure(resources: Resources, key: str, attempt: int, cause: NurieError, error: Exception) -> None:
-    failures = resources.work.model_failures(key) + 1
+    failures = settle(resources, lambda: resources.work.model_failures(key)) + 1
     retry_in_s = retry_pause_s(resources.settings, cause, failures)
     log = get_logger(__name__)
     log.warning("training failed", code=cause.code, reason=str(cause), retry_in_s=retry_in_s, exc_info=error)
-    resources.work.fail_model(key, attempt, cause.code, str(cause), retry_in_s)
+    counts = not isinstance(cause, OutageError)
+    settle(
+        resources,
+        lambda: resources.work.fail_model(key, attempt, cause.code, str(cause), retry_in_s, counts=counts),
+    )
 
 
 def _find_model(run: StageRun) -> presets.Model:
@@ -148,5 +158,5 @@ def _find_model(run: StageRun) -> presets.Model:
 
 
 @lru_cache(maxsize=KEPT_MODELS)
-def _load_model(store: ObjectStore, key: str) -> presets.Model:
+def _load_model(store: PatientStore, key: str) -> presets.Model:
     return load_model(store.get(keys.model(key)))

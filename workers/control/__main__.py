@@ -6,6 +6,7 @@ import threading
 from common.broker import Broker
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
+from common.jobs.garbage import GarbageStore
 from common.logging import configure_logging, get_logger
 from common.settings import get_settings
 from storage.configured import open_configured_store
@@ -29,7 +30,8 @@ def main() -> None:
         max_failures=settings.max_failures,
     )
     get_logger(__name__).info("control started")
-    Control(settings, dispatch, store, Broker(settings.broker_url), app).run(stop)
+    garbage = GarbageStore(database, keep_days=settings.keep_days)
+    Control(settings, dispatch, store, Broker(settings.broker_url), app, garbage=garbage).run(stop)
     get_logger(__name__).info("control stopped")
 
 

@@ -1,35 +1,49 @@
-"""Control's loop: unpack, train, dispatch, reap, package. Everything from SQL, so that it may die at any moment."""
+"""Control's loop: unpack, train, dispatch, reap, package, sweep. All from SQL, so that it may die at any moment."""
 
 import threading
+import time
 from collections.abc import Callable
 
 from celery import Celery
 
-from common.broker import Broker, BrokerError
+from common.broker import Broker
+from common.errors import BrokerError
 from common.jobs.dispatch import DispatchStore
+from common.jobs.garbage import GarbageStore
 from common.logging import get_logger
 from common.settings import Settings
 from storage.protocol import ObjectStore
 from workers.control.packaging import package_jobs
+from workers.control.sweeping import Sweeper, sweep_leftovers
 from workers.control.unpacking import unpack_archives
 from workers.pipeline import send_page, send_training
 
 
 class Control:
     def __init__(
-        self, settings: Settings, dispatch: DispatchStore, store: ObjectStore, broker: Broker, app: Celery
+        self,
+        settings: Settings,
+        dispatch: DispatchStore,
+        store: ObjectStore,
+        broker: Broker,
+        app: Celery,
+        *,
+        garbage: GarbageStore,
     ) -> None:
         self._settings = settings
         self._dispatch = dispatch
+        self._garbage = garbage
         self._store = store
         self._broker = broker
         self._app = app
+        self._reaped_at = 0.0  # of time.monotonic
+        self._sweeper = Sweeper(settings, garbage, store)
 
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; woken by a note on the broker, or after `poll_s` without one."""
         log = get_logger(__name__)
         while not stop.is_set():
-            for step in (self._unpack, self._reap, self._train, self._feed, self._package):
+            for step in (self._unpack, self._reap, self._train, self._feed, self._package, self._sweep):
                 self._attempt(step)
             try:
                 self._broker.wait_for_wake(self._settings.poll_s)
@@ -49,6 +63,10 @@ class Control:
         unpack_archives(self._dispatch, self._store, self._settings)
 
     def _reap(self) -> None:
+        # Control is woken by every commit; leases run out by the second at most.
+        if time.monotonic() < self._reaped_at + self._settings.poll_s:
+            return
+        self._reaped_at = time.monotonic()
         find_waiting = self._broker.find_waiting
         lost = self._dispatch.lost_pages(find_waiting) + self._dispatch.lost_trainings(find_waiting)
         if lost:
@@ -67,4 +85,8 @@ class Control:
             send_page(self._app, message)
 
     def _package(self) -> None:
-        package_jobs(self._dispatch, self._store)
+        for job_id in package_jobs(self._dispatch, self._store):
+            sweep_leftovers(self._garbage, self._store, job_id)
+
+    def _sweep(self) -> None:
+        self._sweeper.work()

@@ -21,9 +21,14 @@ MANIFEST = "nurie.json"
 MEDIA_TYPES = {"cbz": "application/vnd.comicbook+zip", "zip": "application/zip"}
 
 
-def package_jobs(dispatch: DispatchStore, store: ObjectStore) -> None:
-    """Package every job whose pages have ended; one that cannot be packaged now does not hold up the others."""
+def package_jobs(dispatch: DispatchStore, store: ObjectStore) -> list[str]:
+    """Package every job whose pages have ended; one that cannot be packaged now does not hold up the others.
+
+    Returns:
+        The ids of the jobs that ended with it.
+    """
     log = get_logger(__name__)
+    ended = []
     for job, pages in dispatch.jobs_to_package():
         done = [page for page in pages if page.status in (PageStatus.SUCCEEDED, PageStatus.SKIPPED)]
         try:
@@ -37,6 +42,9 @@ def package_jobs(dispatch: DispatchStore, store: ObjectStore) -> None:
             continue
         outcome = dispatch.finish_job(job.id, key)
         log.info("job ended", job=job.id, status=outcome, pages=len(done), of=len(pages))
+        if outcome is not None:
+            ended.append(job.id)
+    return ended
 
 
 def result_name(page: Page) -> str:

@@ -16,6 +16,8 @@ from werkzeug.test import encode_multipart
 
 from api.app import create_app, prepare
 from api.context import EXTENSION, Context
+from common.broker import Broker
+from common.errors import BrokerError
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
 from common.jobs.ids import new_id
@@ -131,16 +133,30 @@ def picture(
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    # Nobody listens on port 1: a submission must not depend on the broker.
+    # Nobody listens on port 1: nothing but a submission depends on the broker.
     return Settings(data=tmp_path / "var", broker_url="redis://127.0.0.1:1/0")
 
 
 @pytest.fixture
-def client(settings: Settings) -> Iterator[FlaskClient]:
+def broker_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Submissions ask whether the broker is there."""
+    monkeypatch.setattr(Broker, "check", lambda _self: None)
+
+
+@pytest.fixture
+def client(settings: Settings, broker_there: None) -> Iterator[FlaskClient]:
     prepare(settings)
     app = create_app(settings)
     yield app.test_client()
     app.extensions[EXTENSION].database.close()
+
+
+@pytest.fixture
+def broker_away(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    def check(_self: Broker) -> None:
+        raise BrokerError("away")
+
+    monkeypatch.setattr(Broker, "check", check)
 
 
 @pytest.fixture

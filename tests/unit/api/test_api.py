@@ -16,6 +16,8 @@ from api.app import create_app, prepare
 from api.context import Context
 from api.guard import UnsafeAddressError
 from common.archives import write_archive
+from common.broker import Broker
+from common.errors import BrokerError
 from common.jobs.states import JobStatus
 from tests.unit.api.conftest import picture, submit
 
@@ -320,6 +322,7 @@ def test_another_media_type_is_refused(client):
     assert (reply.status_code, reply.json["code"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.usefixtures("broker_there")
 def test_a_body_over_the_limit_is_refused(settings):
     small = settings.model_copy(update={"max_request_bytes": 1000})
     prepare(small)
@@ -366,6 +369,22 @@ def test_the_document_is_openapi_3_1_and_names_every_route(client):
     assert referred <= set(document["components"]["schemas"])
 
 
+@pytest.mark.usefixtures("broker_away")
+def test_a_submission_while_the_broker_is_away_is_refused_and_nothing_is_stored(client, context):
+    for kind, fields in (("colorize", ("pages", "references")), ("evaluate", ("real", "output"))):
+        reply = submit(client, kind=kind, **{field: [(picture(coloured=True), "1.png")] for field in fields})
+        assert (reply.status_code, reply.json["code"]) == (503, "broker_unavailable")
+        assert int(reply.headers["Retry-After"]) > 0
+    assert list(context.store.list_keys("")) == []
+    assert client.get("/v1/jobs").json["jobs"] == []
+
+
+def test_a_broker_that_nobody_runs_does_not_answer(settings):
+    with pytest.raises(BrokerError):
+        Broker(settings.broker_url).wake_control()
+
+
+@pytest.mark.usefixtures("broker_away")
 def test_health_is_alive_and_readiness_names_what_is_away(client):
     assert client.get("/healthz").json == {"status": "ok"}
     reply = client.get("/readyz")

@@ -40,7 +40,7 @@ class Worker:
     def __init__(self, context) -> None:
         work = WorkStore(context.database, 60, "worker-1")
         self.dispatch = DispatchStore(context.database, queue_lease_s=30, max_failures=3)
-        self.resources = Resources(context.settings, work, context.store)
+        self.resources = Resources(context.settings, work, context.store, context.broker)
 
     def score(self, work=None) -> None:
         (message,) = self.dispatch.start_pages(interactive_pages=4)

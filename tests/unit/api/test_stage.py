@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from common.broker import Broker
 from common.errors import BadImageError, ModelMissingError, StorageError
 from common.imaging import encode_image
 from common.jobs.feeding import PageMessage
@@ -28,6 +29,7 @@ from workers.control.unpacking import unpack_archives
 from workers.pipeline import send_page
 from workers.stage import Resources, StageRun, execute_stage
 
+NO_BROKER = "redis://127.0.0.1:1/0"
 GREY = picture()
 COLOUR = np.full((30, 40, 3), (200, 40, 40), dtype=np.uint8)
 
@@ -40,7 +42,7 @@ class House:
         self.store = LocalStore(tmp_path / "objects", "http://127.0.0.1", "secret")
         self.store.ensure()
         self.jobs, self.dispatch, self.chapters = jobs, dispatch, chapters
-        self.resources = Resources(self.settings, work, self.store)
+        self.resources = Resources(self.settings, work, self.store, Broker(NO_BROKER))
         self.worked: list[tuple[int, Stage]] = []
         self.sets_scored = 0
         self.weights = "the first weights"
@@ -156,6 +158,24 @@ def test_the_same_work_is_done_once_and_linked_the_second_time(house):
     assert page.metrics == {"colourfulness": 1.0}
 
 
+def test_a_use_is_noted_in_the_kept_results_time_at_most_once_a_day(house, clock):
+    def use() -> set[float]:
+        house.submit()
+        house.run_all()
+        listed = dict(house.store.list_objects("stages/"))
+        return {info.modified_at for key, info in listed.items() if key.endswith(keys.STAGE_MANIFEST)}
+
+    first = use()
+    clock.advance(86_000)
+    assert use() == first
+    clock.advance(401)
+    again = use()
+    # All but the aligned picture's own: it was linked with its whole stage.
+    assert len(again - first) == len(STAGES)
+    assert use() == again
+    assert len(house.worked) == len(STAGES)
+
+
 def test_a_changed_parameter_does_only_the_work_that_it_touches(house):
     house.submit()
     house.run_all()
@@ -256,7 +276,6 @@ def test_a_deleted_job_takes_nothing_from_the_jobs_that_share_its_work(house):
     [
         (BadImageError("page 1 is no picture"), "bad_image", 1),
         (ModelMissingError("no weights"), "model_missing", 1),
-        (StorageError("away"), "storage_unavailable", 3),
         (MemoryError(), "out_of_memory", 3),
         (ZeroDivisionError("a bug in /some/path"), "internal", 1),
     ],

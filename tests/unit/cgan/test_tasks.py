@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from common.broker import Broker
 from common.imaging import encode_image
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
@@ -35,7 +36,7 @@ class Room:
         self.store.ensure()
         self.dispatch = DispatchStore(self.database, queue_lease_s=30, max_failures=3)
         work = WorkStore(self.database, 60, "worker-1")
-        self.resources = Resources(Settings(data=folder), work, self.store)
+        self.resources = Resources(Settings(data=folder), work, self.store, Broker("redis://127.0.0.1:1/0"))
 
     def submit(self, reference: bytes | None, params: JobParams = JobParams(epochs=1)) -> str:  # noqa: B008
         """A job with one page and one reference, whose object is missing when it is None."""
