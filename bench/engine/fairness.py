@@ -8,7 +8,7 @@ from common.names import STAGES
 
 STAGE_S = 0.5
 FLOOD_PAGES = 2000
-UNDER_WAY_S = 8
+UNDER_WAY_S = 6
 """So long the flood runs before a page comes behind it, in seconds."""
 PROBES = 4
 BAR_PAGE_TIMES = 2
