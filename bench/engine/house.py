@@ -55,8 +55,8 @@ class House:
         store.ensure()
         self.chapters = Chapters(database, store, Broker(self._settings.broker_url))
         try:
-            # As the Procfile has them, but for the workers' app; and not nice: beside other work on this machine the figures
-            # would be of that work.
+            # As the Procfile has them, but for the workers' app; and not nice: beside other work on this machine the
+            # figures would be of that work.
             self._start("redis", [sys.executable, "-m", "workers.redis_server"])
             self._start("control", [sys.executable, "-m", "workers.control"])
             celery = [str(Path(sys.executable).with_name("celery")), "-A", "tests.chaos.stages"]
