@@ -29,10 +29,19 @@ def main() -> int:
     parts = parser.parse_args().parts or list(PARTS)
     stop_on_signals()
     OUT.mkdir(parents=True, exist_ok=True)
-    load_before = os.getloadavg()[0]
-    figures = [figure for part in parts for figure in PARTS[part]()]
-    beside = f"load of the machine before, {os.cpu_count()} processors"
-    return report([*figures, Figure(beside, load_before, "")], OUT / "bench-engine.json")
+    figures = [_load("before")]
+    try:
+        for part in parts:
+            print(f"measuring: {part}", flush=True)
+            figures += [*PARTS[part](), _load(f"at the end of {part}")]
+    finally:  # what was measured is told, whatever became of the rest
+        code = report(figures, OUT / "bench-engine.json")
+    return code
+
+
+def _load(when: str) -> Figure:
+    """Others' work on the machine makes every figure worse: it is told beside them."""
+    return Figure(f"load of the last minute on {os.cpu_count()} processors, {when}", os.getloadavg()[0], "")
 
 
 if __name__ == "__main__":
