@@ -5,7 +5,8 @@ from contextlib import suppress
 import numpy as np
 from sqlalchemy import func, select
 
-from common.broker import Broker, BrokerError
+from common.broker import Broker
+from common.errors import BrokerError
 from common.imaging import encode_image
 from common.jobs.database import Database
 from common.jobs.ids import new_id, sha256_hex
