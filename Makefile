@@ -24,7 +24,11 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
+<<<<<<< HEAD
 .PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements
+=======
+.PHONY: help setup setup-tests demo serve test lint bench bench-cgan bench-s2p bench-inknhue bench-metrics bench-engine train-s2p train-inknhue clean requirements
+>>>>>>> bench
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +67,9 @@ train-s2p: setup ## Train the embedded painter on drawn pages and those of PAGES
 
 bench-inknhue: setup ## Measure the inkn'hue room, with PAGES=folder on real pages too; figures in out/bench-inknhue
 	@.venvs/inknhue/bin/python -m bench.inknhue $(if $(PAGES),--pages "$(PAGES)")
+
+bench-engine: setup ## Measure the engine: fairness, overhead, throughput; figures and logs in out/bench-engine
+	@.venv/bin/python -m bench.engine
 
 bench-metrics: setup ## Measure the metrics room; figures in out/bench-metrics
 	@.venvs/metrics/bin/python -m bench.metrics

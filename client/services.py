@@ -54,7 +54,7 @@ class Services:
             stdout=self._output,
             stderr=subprocess.STDOUT if self._output else None,
             start_new_session=True,  # Ctrl-C reaches us alone; we stop the others in order
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  no thread runs yet
+            preexec_fn=die_with_parent,  # noqa: PLW1509  no thread runs yet
         )
         return self
 
@@ -112,6 +112,6 @@ def stop_on_signals() -> None:
         signal.signal(number, interrupt)
 
 
-def _die_with_parent() -> None:
+def die_with_parent() -> None:
     # Should we be killed outright, honcho gets a SIGTERM and stops what it runs.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
