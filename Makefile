@@ -24,11 +24,7 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-<<<<<<< HEAD
-.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements
-=======
-.PHONY: help setup setup-tests demo serve test lint bench bench-cgan bench-s2p bench-inknhue bench-metrics bench-engine train-s2p train-inknhue clean requirements
->>>>>>> bench
+.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements bench-engine
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
