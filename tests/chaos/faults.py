@@ -25,6 +25,8 @@ STORAGE_AWAY_S = 20
 DATABASE_LOCKED_S = 10
 DISK_FULL_S = 10
 HANG_LIMIT_S = 5
+BEFORE_ALL_IS_SENT = 0.4
+"""For what strikes a page that was not sent yet: some ten are under way, those of a short chapter sent soon."""
 
 LOCK = """
 import sqlite3, sys
@@ -76,6 +78,8 @@ class Fault:
     keeps_redis: bool = False
     needs: str = ""
     """`s3` or `disk`: what the house must stand on."""
+    latest: float = 0.6
+    """Until when it may strike, as a share of the chapter's stages that are done."""
 
 
 def kill_child(at: Field) -> Blow:
@@ -215,7 +219,7 @@ def fill_disk(at: Field) -> Blow:
 FAULTS = {
     "child-killed": Fault(kill_child, bar_s=15),
     "worker-killed": Fault(kill_worker, bar_s=75),
-    "control-killed": Fault(kill_control),
+    "control-killed": Fault(kill_control, latest=BEFORE_ALL_IS_SENT),
     "api-killed": Fault(kill_api),
     "redis-flushed": Fault(flush_redis, bar_s=60),
     "redis-restarted": Fault(stop_redis, bar_s=60, keeps_redis=True),
@@ -223,8 +227,8 @@ FAULTS = {
     "storage-503": Fault(stop_storage, needs="s3"),
     "database-locked": Fault(lock_database),
     "message-twice": Fault(double_message),
-    "stage-hangs": Fault(hang, settings={"NURIE_STAGE_LIMIT_S": str(HANG_LIMIT_S)}),
-    "page-poisoned": Fault(poison),
+    "stage-hangs": Fault(hang, settings={"NURIE_STAGE_LIMIT_S": str(HANG_LIMIT_S)}, latest=BEFORE_ALL_IS_SENT),
+    "page-poisoned": Fault(poison, latest=BEFORE_ALL_IS_SENT),
     "disk-full": Fault(fill_disk, needs="disk"),
 }
 
