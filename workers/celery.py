@@ -91,6 +91,13 @@ def _sign_out(**_: Any) -> None:
     _work_store().sign_out()
 
 
+@signals.worker_process_shutdown.connect
+def _finish_aside(**_: Any) -> None:
+    from workers.stage import get_resources
+
+    get_resources().aside.wait()
+
+
 def worker_name() -> str:
     """What this process is called in leases and logs."""
     return f"{socket.gethostname()}:{os.getpid()}"

@@ -37,6 +37,7 @@ from common.params import STAGE_PARAMS, JobParams
 from common.settings import Settings, get_settings
 from storage import keys
 from storage.configured import open_configured_store
+from workers.aside import Aside
 from workers.celery import worker_name
 from workers.patience import PatientStore, wait_out
 
@@ -62,6 +63,7 @@ class Resources:
     work: WorkStore
     store: PatientStore
     broker: Broker
+    aside: Aside = field(default_factory=Aside)
 
     def wake_control(self) -> None:
         """Tell control that there is room, or something to end; without a broker it looks by itself soon."""
@@ -252,10 +254,8 @@ def execute_stage(
         log.info("stale result: nothing committed", seconds=round(seconds, 2))
         return False
     if not cached and not run.skipped and run.is_kept and stage_is_pure(run):
-        _keep_for_reuse(run, stage_key(run), run.outputs)
-        if run.stage in REUSED_PARTS:
-            part = REUSED_PARTS[run.stage].artifact
-            _keep_for_reuse(run, part_key(run), {part: run.outputs[part]})
+        # In a bucket these are half a dozen requests: neither the page's next stage nor the slot's next page waits.
+        resources.aside.do(lambda: _keep_all_for_reuse(run))
     log.info("stage done", seconds=round(seconds, 2), cached=cached, skipped=run.skipped)
     return not run.skipped
 
@@ -343,6 +343,13 @@ def _link_cached(run: StageRun, key: str) -> bool:
         except NurieError:
             get_logger(__name__).warning("could not note the use of a kept result", exc_info=True)
     return True
+
+
+def _keep_all_for_reuse(run: StageRun) -> None:
+    _keep_for_reuse(run, stage_key(run), run.outputs)
+    if run.stage in REUSED_PARTS:
+        part = REUSED_PARTS[run.stage].artifact
+        _keep_for_reuse(run, part_key(run), {part: run.outputs[part]})
 
 
 def _keep_for_reuse(run: StageRun, key: str, outputs: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from common.errors import WorkerLostError
 from common.jobs.database import Database
-from common.jobs.feeding import PageMessage, feed_pages
+from common.jobs.feeding import PageMessage, feed_pages, has_room
 from common.jobs.models import WHOLE_SET, Job, Page, ReferenceModel
 from common.jobs.states import (
     JOB_OPEN,
@@ -83,9 +83,13 @@ class DispatchStore:
             .where(_has_page_at_cgan())
             .group_by(ReferenceModel.key)
         )
+        with self._database.reading() as session:
+            wanted = session.execute(query).all()
+        if not wanted:
+            return []  # on SQLite, a writer with nothing to write would still keep the workers waiting
         messages = []
         with self._database.writing() as session:
-            for key, job_id in session.execute(query).all():
+            for key, job_id in wanted:
                 locked = select(ReferenceModel).where(
                     ReferenceModel.key == key, ReferenceModel.status == ModelStatus.MISSING
                 )
@@ -113,6 +117,9 @@ class DispatchStore:
 
     def start_pages(self, interactive_pages: int) -> list[PageMessage]:
         """Raise the attempt of the pages that go next, about two per slot; the caller sends the messages."""
+        with self._database.reading() as session:
+            if not has_room(session):
+                return []
         with self._database.writing() as session:
             return feed_pages(session, interactive_pages)
 
@@ -170,13 +177,14 @@ class DispatchStore:
 
         Also notices jobs whose last page ended unnoticed.
         """
-        with self._database.writing() as session:
-            open_pages = select(Page.job_id).where(Page.status.not_in(PAGE_ENDED))
-            stuck = (
-                select(Job).where(Job.status.in_(JOB_OPEN), Job.id.not_in(open_pages)).with_for_update(skip_locked=True)
-            )
-            for job in session.scalars(stuck).all():
-                finish_pages(session, job)
+        open_pages = select(Page.job_id).where(Page.status.not_in(PAGE_ENDED))
+        stuck = select(Job).where(Job.status.in_(JOB_OPEN), Job.id.not_in(open_pages))
+        with self._database.reading() as session:
+            is_any_stuck = session.scalar(select(stuck.exists()))
+        if is_any_stuck:
+            with self._database.writing() as session:
+                for job in session.scalars(stuck.with_for_update(skip_locked=True)).all():
+                    finish_pages(session, job)
         with self._database.reading() as session:
             jobs = session.scalars(select(Job).where(Job.status == JobStatus.PACKAGING).order_by(Job.id)).all()
             pages = select(Page).order_by(Page.number)

@@ -60,12 +60,20 @@ class _Room:
             stage: MESSAGES_PER_SLOT * max(1, slots[stage.value]) - under_way[stage.value] for stage in STAGES
         }
 
+    def is_any_left(self) -> bool:
+        return self.left > 0 and any(left > 0 for left in self._at_stage.values())
+
     def has(self, stage: Stage) -> bool:
         return self.left > 0 and self._at_stage[stage] > 0
 
     def take(self, stage: Stage) -> None:
         self.left -= 1
         self._at_stage[stage] -= 1
+
+
+def has_room(session: Session) -> bool:
+    """Whether a page may be sent at all; as good as never with all slots busy, but when one has just become free."""
+    return _find_room(session, time.time()).is_any_left()
 
 
 def feed_pages(session: Session, interactive_pages: int) -> list[PageMessage]:
@@ -76,17 +84,8 @@ def feed_pages(session: Session, interactive_pages: int) -> list[PageMessage]:
         return []  # another control chooses at this moment
     now = time.time()
     is_bulk = _is_bulk(interactive_pages)
-    under_way = list(
-        session.execute(
-            select(Page.stage, is_bulk)
-            .join(Job, Job.id == Page.job_id)
-            .where(Page.lease_until.is_not(None), Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
-        )
-    )
-    alive = select(Worker.queue, func.sum(Worker.slots)).where(Worker.seen_at > now - WORKER_SILENT_S)
-    slots = Counter(dict(session.execute(alive.group_by(Worker.queue)).all()))
-    room = _Room(slots, Counter(str(stage) for stage, _ in under_way))
-    if room.left <= 0:
+    room = _find_room(session, now)
+    if not room.is_any_left():
         return []
     waiting = _candidates(session, is_bulk, room.left, now)
     if not waiting:
@@ -94,13 +93,27 @@ def feed_pages(session: Session, interactive_pages: int) -> list[PageMessage]:
     turns = _Turns(session, {candidate.tenant_id for candidate in waiting})
     bulk = [candidate for candidate in waiting if candidate.is_bulk]
     chosen: list[_Candidate] = []
-    if not any(of_bulk for _, of_bulk in under_way) and any(
-        candidate.page.updated_at < now - BULK_PATIENCE_S for candidate in bulk
-    ):
+    has_waited = any(candidate.page.updated_at < now - BULK_PATIENCE_S for candidate in bulk)
+    if has_waited and not _is_bulk_under_way(session, is_bulk):
         chosen += turns.choose(bulk, room, most=1)
     chosen += turns.choose([candidate for candidate in waiting if not candidate.is_bulk], room)
     chosen += turns.choose([candidate for candidate in bulk if candidate not in chosen], room)
     return [_start(candidate, now) for candidate in chosen]
+
+
+_UNDER_WAY = (Page.lease_until.is_not(None), Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
+
+
+def _find_room(session: Session, now: float) -> _Room:
+    under_way = select(Page.stage, func.count()).where(*_UNDER_WAY).group_by(Page.stage)
+    alive = select(Worker.queue, func.sum(Worker.slots)).where(Worker.seen_at > now - WORKER_SILENT_S)
+    slots = session.execute(alive.group_by(Worker.queue)).all()
+    return _Room(Counter(dict(slots)), Counter(dict(session.execute(under_way).all())))
+
+
+def _is_bulk_under_way(session: Session, is_bulk: ColumnElement[bool]) -> bool:
+    found = select(Page.number).join(Job, Job.id == Page.job_id).where(*_UNDER_WAY, is_bulk).limit(1)
+    return session.scalar(found) is not None
 
 
 class _Turns:

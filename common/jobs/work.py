@@ -83,22 +83,21 @@ class WorkStore:
         """Take a page for a stage; None when the message is stale or somebody has the page already."""
         now = time.time()
         with self._database.writing() as session:
-            session.get(Job, ref.job_id, with_for_update=True)  # before the page, as everybody does
-            if ref.number == WHOLE_SET and _count_open(session, ref.job_id):
-                return None  # a page was corrected since the message was sent
-            taken = session.execute(
+            # The job's row before the page's, as everybody takes them.
+            job = session.get(Job, ref.job_id, with_for_update=True)
+            if job is None or (ref.number == WHOLE_SET and _count_open(session, ref.job_id)):
+                return None  # it was deleted, or a page of its set was corrected, since the message was sent
+            page = session.scalar(
                 update(Page)
                 .where(*_due(ref, stage), Page.worker.is_(None))
                 .values(status=PageStatus.RUNNING, worker=self._worker, lease_until=now + self._lease_s, updated_at=now)
+                .returning(Page)
             )
-            if _rows(taken) == 0:
+            if page is None:
                 return None
-            session.execute(
-                update(Job)
-                .where(Job.id == ref.job_id, Job.status == JobStatus.QUEUED)
-                .values(status=JobStatus.RUNNING, started_at=now, updated_at=now)
-            )
-            session.merge(
+            if job.status == JobStatus.QUEUED:
+                job.status, job.started_at, job.updated_at = JobStatus.RUNNING, now, now
+            session.add(
                 Attempt(
                     job_id=ref.job_id,
                     number=ref.number,
@@ -108,8 +107,6 @@ class WorkStore:
                     started_at=now,
                 )
             )
-            job = session.get_one(Job, ref.job_id)
-            page = session.get_one(Page, (ref.job_id, ref.number))
             truth = page.truth_key and {"key": page.truth_key, "sha256": page.truth_sha256 or ""}
             params = page_params(job, page)
             model = session.get_one(ReferenceModel, job.model_key) if job.model_key else None
