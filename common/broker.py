@@ -28,8 +28,10 @@ class Broker:
         """Tell control that there is something to do. Raises BrokerError; control looks by itself soon anyway."""
         try:
             # One waiting note is as good as many: control looks at everything when it wakes.
-            self._redis.lpush(CONTROL_QUEUE, "wake")
-            self._redis.ltrim(CONTROL_QUEUE, 0, 0)
+            with self._redis.pipeline(transaction=False) as both:
+                both.lpush(CONTROL_QUEUE, "wake")
+                both.ltrim(CONTROL_QUEUE, 0, 0)
+                both.execute()
         except RedisError as error:
             raise BrokerError(f"the broker does not answer: {error}") from error
 

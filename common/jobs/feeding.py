@@ -108,7 +108,8 @@ def _find_room(session: Session, now: float) -> _Room:
     under_way = select(Page.stage, func.count()).where(*_UNDER_WAY).group_by(Page.stage)
     alive = select(Worker.queue, func.sum(Worker.slots)).where(Worker.seen_at > now - WORKER_SILENT_S)
     slots = session.execute(alive.group_by(Worker.queue)).all()
-    return _Room(Counter(dict(slots)), Counter(dict(session.execute(under_way).all())))
+    at_stage = {stage or "": count for stage, count in session.execute(under_way)}
+    return _Room(Counter(dict(slots)), Counter(at_stage))
 
 
 def _is_bulk_under_way(session: Session, is_bulk: ColumnElement[bool]) -> bool:

@@ -1,6 +1,7 @@
 """What every stage shares: artifacts, stage keys, errors, cancelling; and control around it. No broker, no networks."""
 
 import io
+import threading
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -95,7 +96,8 @@ class House:
             work = self.work_on_set
         for stage in STAGES[STAGES.index(message.first) : STAGES.index(message.last) + 1]:
             if not execute_stage(self.resources, stage, message.ref, work or self.work, lambda _: self.weights):
-                return
+                break
+        self.resources.aside.wait()
 
     def run_all(self, work: Callable[[StageRun], None] | None = None) -> None:
         while messages := self.send():
@@ -156,6 +158,26 @@ def test_the_same_work_is_done_once_and_linked_the_second_time(house):
     assert all(timing["cached"] for timing in page.timings.values())
     assert page.artifacts[Artifact.FINAL]["key"].startswith(f"jobs/{again}/")
     assert page.metrics == {"colourfulness": 1.0}
+
+
+def test_nobody_waits_until_a_result_is_kept_for_reuse(house, monkeypatch) -> None:
+    may_keep = threading.Event()
+    copy = LocalStore.copy
+
+    def copy_later(store: LocalStore, src: str, dst: str) -> None:
+        assert may_keep.wait(30)
+        copy(store, src, dst)
+
+    monkeypatch.setattr(LocalStore, "copy", copy_later)
+    job_id = house.submit()
+    (message,) = house.send()
+    assert execute_stage(house.resources, Stage.CGAN, message.ref, house.work)
+    assert house.page(job_id).stage == Stage.S2P
+    kept = f"stages/{Stage.CGAN}/"
+    assert not list(house.store.list_keys(kept))
+    may_keep.set()
+    house.resources.aside.wait()
+    assert list(house.store.list_keys(kept))
 
 
 def test_a_use_is_noted_in_the_kept_results_time_at_most_once_a_day(house, clock):
