@@ -83,4 +83,4 @@ class Chapters:
         done = select(Job.tenant_id, func.count()).join(Page, Page.job_id == Job.id)
         done = done.where(Page.number > WHOLE_SET, Page.status == PageStatus.SUCCEEDED).group_by(Job.tenant_id)
         with self._database.reading() as session:
-            return {tenant: count for tenant, count in session.execute(done)}
+            return dict(session.execute(done).all())
