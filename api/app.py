@@ -16,7 +16,7 @@ from common.params import JobParams
 from common.settings import Settings, get_settings
 from storage.configured import open_configured_store
 
-VERSION = "0.5.0"
+VERSION = "0.6.0"
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:

@@ -55,8 +55,9 @@ class DispatchStore:
 
     def set_source(self, job_id: str, number: int, source: dict[str, object]) -> None:
         with self._database.writing() as session:
-            page = session.get_one(Page, (job_id, number))
-            page.artifacts = {**page.artifacts, Artifact.SOURCE: source}
+            page = session.get_one(Page, (job_id, number), with_for_update=True)
+            # Another control may have unpacked the same archive, and a worker be at the page by now.
+            page.artifacts = {Artifact.SOURCE: source} | page.artifacts
 
     def fail_page(self, job_id: str, number: int, code: str, detail: str) -> None:
         """Fail a page that waits and can never run."""
