@@ -18,11 +18,13 @@ from tests.chaos.checks import Truth, now
 from tests.chaos.disk import Filler
 from tests.chaos.house import House, is_listening, wait_until
 from tests.chaos.outage import S3Proxy
+from tests.postgres import PostgresServer
 
 STRIKE_LIMIT_S = 60
 REDIS_AWAY_S = 5
 STORAGE_AWAY_S = 20
 DATABASE_LOCKED_S = 10
+DATABASE_AWAY_S = 10
 DISK_FULL_S = 10
 HANG_LIMIT_S = 5
 BEFORE_ALL_IS_SENT = 0.4
@@ -38,6 +40,10 @@ connection.execute("ROLLBACK")
 """
 
 
+Ground = S3Proxy | Path | PostgresServer | None
+"""What the house stands on, where a fault needs it: a proxy before S3, a small disk's folder, the database's server."""
+
+
 @dataclass(frozen=True)
 class Field:
     """What a fault may lay hands on."""
@@ -45,8 +51,7 @@ class Field:
     house: House
     truth: Truth
     random: Random
-    proxy: S3Proxy | None = None
-    disk: Path | None = None
+    ground: Ground = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +82,7 @@ class Fault:
     settings: Mapping[str, str] = field(default_factory=dict)
     keeps_redis: bool = False
     needs: str = ""
-    """`s3` or `disk`: what the house must stand on."""
+    """What the house must stand on: a name of `tests.chaos.rounds.GROUNDS`."""
     latest: float = 0.6
     """Until when it may strike, as a share of the chapter's stages that are done."""
 
@@ -143,10 +148,10 @@ def stop_redis(at: Field) -> Blow:
 
 def stop_storage(at: Field) -> Blow:
     """Every request is answered by 503 for a while."""
-    assert at.proxy
-    at.proxy.is_away.set()
+    assert isinstance(at.ground, S3Proxy)
+    at.ground.is_away.set()
     time.sleep(STORAGE_AWAY_S)
-    at.proxy.is_away.clear()
+    at.ground.is_away.clear()
     return Blow(now(), what=f"503 for {STORAGE_AWAY_S} s")
 
 
@@ -162,6 +167,15 @@ def lock_database(at: Field) -> Blow:
         holder.stdin.close()
         holder.wait(STRIKE_LIMIT_S)
     return Blow(now(), what=f"locked {DATABASE_LOCKED_S} s")
+
+
+def restart_database(at: Field) -> Blow:
+    """PostgreSQL crashes, is away for some seconds, and is started again."""
+    assert isinstance(at.ground, PostgresServer)
+    at.ground.stop()
+    time.sleep(DATABASE_AWAY_S)
+    at.ground.start()
+    return Blow(now(), what=f"PostgreSQL away {DATABASE_AWAY_S} s")
 
 
 def double_message(at: Field) -> Blow:
@@ -204,8 +218,8 @@ def poison(at: Field) -> Blow:
 
 def fill_disk(at: Field) -> Blow:
     """The store's disk has no byte left for a while."""
-    assert at.disk
-    filler = Filler(at.disk)
+    assert isinstance(at.ground, Path)
+    filler = Filler(at.ground)
     filler.fill()
     ends = time.monotonic() + DISK_FULL_S
     while time.monotonic() < ends:
@@ -226,6 +240,7 @@ FAULTS = {
     "redis-lost": Fault(stop_redis, bar_s=60),
     "storage-503": Fault(stop_storage, needs="s3"),
     "database-locked": Fault(lock_database),
+    "database-restarted": Fault(restart_database, needs="postgresql"),
     "message-twice": Fault(double_message),
     "stage-hangs": Fault(hang, settings={"NURIE_STAGE_LIMIT_S": str(HANG_LIMIT_S)}, latest=BEFORE_ALL_IS_SENT),
     "page-poisoned": Fault(poison, latest=BEFORE_ALL_IS_SENT),

@@ -119,11 +119,12 @@ class House:
         self._logs: list[IO[bytes]] = []
         self._stopping = threading.Event()
         self._supervisor = threading.Thread(target=self._supervise, name="supervisor", daemon=True)
-        self.database = Database(f"sqlite:///{self.database_path}")
+        self.database = Database(self.settings.get("NURIE_DATABASE_URL", f"sqlite:///{self.database_path}"))
         self.redis = Redis.from_url(self.broker_url)
 
     @property
     def database_path(self) -> Path:
+        """Where SQLite has it."""
         return Path(self.settings["NURIE_DATA"]) / "nurie.db"
 
     @property

@@ -7,9 +7,10 @@ stage again; where it hit none in particular, until any page has. `tests.chaos.f
 import random
 import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from PIL import Image
@@ -17,8 +18,9 @@ from PIL import Image
 from client.rest import ApiClient
 from client.services import ROOT
 from common.jobs.states import JobStatus
+from tests import postgres
 from tests.chaos import checks, disk, outage
-from tests.chaos.faults import FAULTS, Blow, Fault, Field, kill_child
+from tests.chaos.faults import FAULTS, Blow, Fault, Field, Ground, kill_child
 from tests.chaos.house import House
 from tests.integration import s3server
 
@@ -65,12 +67,12 @@ class Suite:
         self._pages = checks.draw_chapter(scratch / "chapter", pages, seed)
         self._reference = checks.draw_reference(scratch / "reference.png", seed)
         self._expected: dict[str, bytes] = {}
-        self._has_mounts = disk.make_mounts_private()
+        _has_mounts()  # before any thread runs
 
     def run_without_fault(self) -> None:
         """What the other rounds' archives are compared with."""
         started = time.monotonic()
-        with self._house("round-00-none", None, {}) as (house, _, _):
+        with self._house("round-00-none", None) as (house, _):
             truth = self._submit(house)
             assert truth.wait_for_end(JOB_LIMIT_S), "the run without faults did not end"
             assert truth.job().status == JobStatus.SUCCEEDED, truth.job().status
@@ -84,13 +86,11 @@ class Suite:
         chance = random.Random(f"{self._seed} {number} {name}")
         with ExitStack() as stack:
             try:
-                house, proxy, mount = stack.enter_context(
-                    self._house(f"round-{number:02}-{name}", fault, fault.settings)
-                )
+                house, ground = stack.enter_context(self._house(f"round-{number:02}-{name}", fault))
             except UnavailableError as error:
                 round_.skipped = str(error)
                 return round_
-            self._play(round_, fault, Field(house, self._submit(house), chance, proxy, mount))
+            self._play(round_, fault, Field(house, self._submit(house), chance, ground))
         return round_
 
     def _play(self, round_: Round, fault: Fault, at: Field) -> None:
@@ -136,33 +136,19 @@ class Suite:
             return checks.Truth(house.database, api.submit(self._pages, [self._reference])["id"])
 
     @contextmanager
-    def _house(
-        self, name: str, fault: Fault | None, settings: Mapping[str, str]
-    ) -> Iterator[tuple[House, outage.S3Proxy | None, Path | None]]:
+    def _house(self, name: str, fault: Fault | None) -> Iterator[tuple[House, Ground]]:
         folder = self._scratch / name
         folder.mkdir()
         with ExitStack() as stack:
             stack.callback(_keep_logs, folder, self._logs / name)
-            proxy, mount, more = None, None, {}
-            if fault and fault.needs == "s3":
-                proxy = stack.enter_context(_s3(folder / "s3"))
-                more = {
-                    "NURIE_STORAGE_URL": "s3://nurie",
-                    "NURIE_S3_ENDPOINT_URL": proxy.url,
-                    "NURIE_S3_ACCESS_KEY": s3server.ACCESS_KEY,
-                    "NURIE_S3_SECRET_KEY": s3server.SECRET_KEY,
-                }
-            if fault and fault.needs == "disk":
-                if not self._has_mounts:
-                    raise UnavailableError("needs root, to mount a small disk")
-                mount = stack.enter_context(disk.small_disk(folder / "disk"))
-                more = {"NURIE_STORAGE_URL": f"file://{mount.absolute()}"}
-            house = House(
-                folder,
-                settings={**self._settings, **settings, **more},
-                keeps_redis=bool(fault and fault.keeps_redis),
-            )
-            yield stack.enter_context(house), proxy, mount
+            ground, settings = None, {**self._settings}
+            if fault:
+                settings |= fault.settings
+                if fault.needs:
+                    ground, more = stack.enter_context(GROUNDS[fault.needs](folder))
+                    settings |= more
+            house = House(folder, settings=settings, keeps_redis=bool(fault and fault.keeps_redis))
+            yield stack.enter_context(house), ground
 
 
 class UnavailableError(Exception):
@@ -170,12 +156,51 @@ class UnavailableError(Exception):
 
 
 @contextmanager
-def _s3(folder: Path) -> Iterator[outage.S3Proxy]:
-    folder.mkdir()
-    if reason := s3server.why_unavailable(folder):
+def _s3(folder: Path) -> Iterator[tuple[outage.S3Proxy, dict[str, str]]]:
+    place = folder / "s3"
+    place.mkdir()
+    if reason := s3server.why_unavailable(place):
         raise UnavailableError(reason)
-    with s3server.running(folder) as server, outage.proxy_before(server.url) as proxy:
-        yield proxy
+    with s3server.running(place) as server, outage.proxy_before(server.url) as proxy:
+        yield (
+            proxy,
+            {
+                "NURIE_STORAGE_URL": "s3://nurie",
+                "NURIE_S3_ENDPOINT_URL": proxy.url,
+                "NURIE_S3_ACCESS_KEY": s3server.ACCESS_KEY,
+                "NURIE_S3_SECRET_KEY": s3server.SECRET_KEY,
+            },
+        )
+
+
+@contextmanager
+def _disk(folder: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    if not _has_mounts():
+        raise UnavailableError("needs root, to mount a small disk")
+    with disk.small_disk(folder / "disk") as mount:
+        yield mount, {"NURIE_STORAGE_URL": f"file://{mount.absolute()}"}
+
+
+@contextmanager
+def _postgresql(_folder: Path) -> Iterator[tuple[postgres.PostgresServer, dict[str, str]]]:
+    binaries = postgres.find_binaries()
+    if binaries is None:
+        raise UnavailableError("PostgreSQL is not installed: see make setup-tests")
+    with postgres.running(binaries) as server:
+        yield server, {"NURIE_DATABASE_URL": server.url}
+
+
+GROUNDS: dict[str, Callable[[Path], AbstractContextManager[tuple[Ground, dict[str, str]]]]] = {
+    "s3": _s3,
+    "disk": _disk,
+    "postgresql": _postgresql,
+}
+"""What a house may stand on: entered with its folder, each gives what a fault lays hands on, and NURIE_… settings."""
+
+
+@cache
+def _has_mounts() -> bool:
+    return disk.make_mounts_private()
 
 
 def run_for_real(seed: int, scratch: Path, logs: Path) -> Round:
