@@ -112,11 +112,11 @@ class PostgresServer:
 
 def find_binaries() -> Path | None:
     """The folder of `initdb` and `postgres`, of the PATH's first, else of the newest version that Debian installed."""
-    if found := shutil.which("postgres"):
+    if found := shutil.which("initdb"):
         folders = [Path(found).resolve().parent]
     else:
         folders = sorted(Path(DEBIAN_BINARIES).glob("*/bin"), key=lambda folder: float(folder.parent.name))
-    return next((folder for folder in reversed(folders) if (folder / "initdb").exists()), None)
+    return next((folder for folder in reversed(folders) if (folder / "postgres").exists()), None)
 
 
 @contextmanager
