@@ -30,6 +30,8 @@ from common.settings import Settings
 from tests.postgres import PostgresServer, find_binaries, running
 
 LEASE_S = 60.0
+on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 
 
 class Postgres:
@@ -261,4 +263,4 @@ def submit(client: FlaskClient, **fields: object):
     return client.post("/v1/jobs", data=body, content_type=f"multipart/form-data; boundary={boundary}")
 
 
-__all__ = ["Chapters", "Clock", "picture", "submit"]
+__all__ = ["Chapters", "Clock", "Postgres", "on_postgresql", "on_sqlite", "picture", "submit"]

@@ -22,7 +22,7 @@ from common.names import Artifact, Stage
 from common.settings import Settings
 from storage import keys
 from storage.local import LocalStore
-from tests.unit.api.conftest import picture, submit
+from tests.unit.api.conftest import on_postgresql, picture, submit
 from workers.celery import app
 from workers.control.loop import Control
 from workers.control.packaging import package_jobs
@@ -315,7 +315,7 @@ def test_a_job_that_comes_right_after_a_models_row_is_gone_gets_a_new_one(place,
 
 
 # SQLite has one writer at a time: there nobody waits for a row.
-@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+@on_postgresql
 def test_a_job_that_waits_for_a_models_row_which_is_being_deleted_makes_a_new_one(place):
     key, waits = place.leave_model_alone(), threading.Event()
 
