@@ -9,7 +9,8 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from common.errors import DatabaseError
@@ -19,6 +20,10 @@ MIGRATION_LOCK = 0x6E757269
 """Any number of ours: the processes that migrate at the same time wait for each other under it."""
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite writer waits for another one, in milliseconds."""
+# Gone, shutting down, locked, a deadlock: OperationalError. A server that only reads, as a standby does until it has
+# taken over, or that ended a transaction which took too long: InternalError. No connection is free: PoolTimeoutError.
+OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
+"""What is no fault of a statement: worth another try, later."""
 
 
 class Database:
@@ -77,8 +82,9 @@ class Database:
 def _mapped() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise DatabaseError(f"the database does not answer: {error.orig}") from error
+    except OUTAGES as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise DatabaseError(f"the database does not answer: {reason}") from error
 
 
 def _create_engine(url: str, *, foreign_keys: bool = True) -> Engine:
