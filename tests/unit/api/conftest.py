@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import create_engine
@@ -32,6 +33,13 @@ from tests.postgres import PostgresServer, find_binaries, running
 LEASE_S = 60.0
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """As the processes log them; structlog's own default takes seconds to draw one."""
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.stdlib.add_log_level, structlog.dev.set_exc_info, renderer])
 
 
 class Postgres:
