@@ -1,5 +1,7 @@
 """Opening the database: SQLite (WAL, one writer at a time) or PostgreSQL, and bringing its schema up to date."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -99,13 +101,18 @@ def _configure_sqlite(connection: Any, _record: Any, *, foreign_keys: bool) -> N
     # The driver's own BEGIN comes too late (before the first write); ours is sent by `_begin_sqlite`.
     connection.isolation_level = None
     enforced = "ON" if foreign_keys else "OFF"
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        f"foreign_keys={enforced}",
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-    ):
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=NORMAL", f"foreign_keys={enforced}"):
         connection.execute(f"PRAGMA {pragma}")
+    # Of several processes that open a new file at once one changes it, and the others are refused without a wait.
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:

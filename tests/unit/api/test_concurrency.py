@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
@@ -18,27 +20,44 @@ from common.names import Stage
 from common.params import JobParams
 
 LIMIT_S = 60
+MEET_LIMIT_S = 0.05
 ROUNDS = 20
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
-    """Do all at the same moment, each in a thread of its own; returns what they returned."""
-    start = threading.Barrier(len(acts))
+    """Do all at the same moment, each in a thread of its own; returns what they returned.
+
+    After its first SELECT each waits for the others, so that all act on what they saw before anybody changed it; not
+    for long, as a lock may rightly keep the others from getting that far.
+    """
+    start, seen = threading.Barrier(len(acts)), threading.Barrier(len(acts))
+    met = threading.local()
     results: list[Any] = [None] * len(acts)
     errors: list[BaseException] = []
+
+    def meet(_connection, _cursor, statement: str, *_: object) -> None:
+        if getattr(met, "waits", False) and statement.startswith("SELECT"):
+            met.waits = False
+            with suppress(threading.BrokenBarrierError):
+                seen.wait(MEET_LIMIT_S)
 
     def run(number: int, act: Callable[[], Any]) -> None:
         try:
             start.wait(LIMIT_S)
+            met.waits = True
             results[number] = act()
         except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=run, args=pair, daemon=True) for pair in enumerate(acts)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(LIMIT_S)
+    event.listen(Engine, "after_cursor_execute", meet)
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(LIMIT_S)
+    finally:
+        event.remove(Engine, "after_cursor_execute", meet)
     assert not any(thread.is_alive() for thread in threads), f"not done after {LIMIT_S} s"
     if errors:
         raise errors[0]
@@ -141,3 +160,11 @@ def test_processes_that_migrate_at_once_wait_for_each_other(empty_database):
     for database in others:
         assert JobStore(database).list_jobs(LOCAL_TENANT, 1, None, None) == []
         database.close()
+
+
+def test_processes_that_open_a_new_file_at_once_all_get_it(tmp_path):
+    for number in range(100):
+        databases = [Database(f"sqlite:///{tmp_path / f'{number}.db'}") for _ in range(4)]
+        at_once(*(database.check for database in databases))
+        for database in databases:
+            database.close()

@@ -37,6 +37,14 @@ def test_a_stopped_server_is_an_outage_and_the_same_database_works_when_it_is_ba
 
 
 @on_postgresql
+def test_a_server_that_was_restarted_meanwhile_is_no_outage(database, postgres: Postgres):
+    database.check()
+    postgres.server.stop()
+    postgres.server.start()
+    database.check()
+
+
+@on_postgresql
 def test_a_server_that_stops_within_a_transaction_is_an_outage_and_nothing_of_it_is_kept(database, postgres: Postgres):
     postgres.server  # noqa: B018  skips where it is not ours
     try:
