@@ -84,6 +84,7 @@ requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
 	done
 
 setup-tests: .venvs/s3test/.ready-cpu
+	@tests/install_postgresql
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Nurie needs Python 3.11: make PYTHON=/path/to/python3.11" >&2; exit 1; }

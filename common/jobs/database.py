@@ -1,5 +1,7 @@
 """Opening the database: SQLite (WAL, one writer at a time) or PostgreSQL, and bringing its schema up to date."""
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -9,7 +11,8 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from common.errors import DatabaseError
@@ -19,6 +22,10 @@ MIGRATION_LOCK = 0x6E757269
 """Any number of ours: the processes that migrate at the same time wait for each other under it."""
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite writer waits for another one, in milliseconds."""
+# Gone, shutting down, locked, a deadlock: OperationalError. A server that only reads, as a standby does until it has
+# taken over, or that ended a transaction which took too long: InternalError. No connection is free: PoolTimeoutError.
+OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
+"""What is no fault of a statement: worth another try, later."""
 
 
 class Database:
@@ -77,8 +84,9 @@ class Database:
 def _mapped() -> Iterator[None]:
     try:
         yield
-    except (OperationalError, InterfaceError) as error:
-        raise DatabaseError(f"the database does not answer: {error.orig}") from error
+    except OUTAGES as error:
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise DatabaseError(f"the database does not answer: {reason}") from error
 
 
 def _create_engine(url: str, *, foreign_keys: bool = True) -> Engine:
@@ -93,13 +101,18 @@ def _configure_sqlite(connection: Any, _record: Any, *, foreign_keys: bool) -> N
     # The driver's own BEGIN comes too late (before the first write); ours is sent by `_begin_sqlite`.
     connection.isolation_level = None
     enforced = "ON" if foreign_keys else "OFF"
-    for pragma in (
-        "journal_mode=WAL",
-        "synchronous=NORMAL",
-        f"foreign_keys={enforced}",
-        f"busy_timeout={BUSY_TIMEOUT_MS}",
-    ):
+    for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "synchronous=NORMAL", f"foreign_keys={enforced}"):
         connection.execute(f"PRAGMA {pragma}")
+    # Of several processes that open a new file at once one changes it, and the others are refused without a wait.
+    deadline = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.01)
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -274,7 +274,7 @@ class WorkStore:
             attempt,
             status=status,
             not_before=time.time() + (retry_in_s or 0),
-            failures=ReferenceModel.failures + counts,
+            failures=ReferenceModel.failures + int(counts),  # PostgreSQL adds no boolean to a number
             of_child=of_child,
             error_code=code,
             error_detail=detail,

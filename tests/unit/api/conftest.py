@@ -1,13 +1,15 @@
-"""Fixtures of the API's environment: a migrated database, stores of the truth, an app with a local store."""
+"""Fixtures of the API's environment: migrated databases, stores of the truth, an app with a local store."""
 
 import io
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import structlog
 from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import create_engine
@@ -21,35 +23,128 @@ from common.errors import BrokerError
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
 from common.jobs.ids import new_id
-from common.jobs.models import LOCAL_TENANT
+from common.jobs.models import LOCAL_TENANT, Base
 from common.jobs.store import JobStore, NewJob, NewPage
 from common.jobs.work import WorkStore
 from common.params import JobParams
 from common.settings import Settings
+from tests.postgres import PostgresServer, find_binaries, running
 
 LEASE_S = 60.0
+on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
+on_postgresql = pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
 
 
-@pytest.fixture
-def empty_database(tmp_path: Path) -> Iterator[Database]:
-    """SQLite, or the PostgreSQL database of NURIE_TEST_DATABASE_URL, which is emptied; without tables."""
-    url = os.environ.get("NURIE_TEST_DATABASE_URL")
-    if url:
-        engine = create_engine(url)
-        with engine.begin() as connection:
-            connection.exec_driver_sql("DROP SCHEMA public CASCADE")
-            connection.exec_driver_sql("CREATE SCHEMA public")
-        engine.dispose()
-    database = Database(url or f"sqlite:///{tmp_path / 'nurie.db'}")
-    yield database
+@pytest.fixture(scope="session", autouse=True)
+def plain_tracebacks() -> None:
+    """As the processes log them; structlog's own default takes seconds to draw one."""
+    renderer = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[structlog.stdlib.add_log_level, structlog.dev.set_exc_info, renderer])
+
+
+class Postgres:
+    """The one PostgreSQL database that all tests share, one after the other."""
+
+    def __init__(self, url: str, server: PostgresServer | None = None) -> None:
+        """`server` is None where somebody else's is used, which is not ours to stop."""
+        self.url, self._server, self._has_tables = url, server, False
+        # Whoever left a transaction open must not keep the next test waiting for ever.
+        options = {"options": "-c lock_timeout=20s"}
+        self._engine = create_engine(url, isolation_level="AUTOCOMMIT", pool_pre_ping=True, connect_args=options)
+
+    @property
+    def server(self) -> PostgresServer:
+        if self._server is None:
+            pytest.skip("the server of NURIE_TEST_DATABASE_URL is not ours to stop")
+        return self._server
+
+    def drop_tables(self) -> None:
+        self._execute("DROP SCHEMA public CASCADE", "CREATE SCHEMA public")
+        self._has_tables = False
+
+    def delete_rows(self) -> None:
+        """Leave the newest tables, without a row: faster than making them anew, and than TRUNCATE."""
+        if not self._has_tables:
+            migrate(self.url)
+            self._has_tables = True
+        self._execute(*(f"DELETE FROM {table.name}" for table in reversed(Base.metadata.sorted_tables)))
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _execute(self, *statements: str) -> None:
+        with self._engine.connect() as connection:
+            connection.exec_driver_sql(";".join(statements))
+
+
+def migrate(url: str) -> None:
+    database = Database(url)
+    database.migrate()
     database.close()
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """NURIE_TEST_DATABASE_URL's database, which is emptied, or one on a server of our own."""
+    if url := os.environ.get("NURIE_TEST_DATABASE_URL"):
+        shared = Postgres(url)
+        shared.drop_tables()
+        yield shared
+        shared.close()
+    elif binaries := find_binaries():
+        with running(binaries) as server:
+            ours = Postgres(server.url, server)
+            yield ours
+            ours.close()
+    else:
+        pytest.skip("PostgreSQL is not installed, and NURIE_TEST_DATABASE_URL is not set: see make setup-tests")
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file with the newest tables, to copy: making them takes as long as many a test."""
+    path = tmp_path_factory.mktemp("sqlite") / "nurie.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def backend(request: pytest.FixtureRequest) -> str:
+    """Every test that reaches the truth runs on both."""
+    return request.param
+
+
 @pytest.fixture
-def database(empty_database: Database) -> Database:
-    empty_database.migrate()
-    JobStore(empty_database).ensure_tenant(LOCAL_TENANT)
-    return empty_database
+def database_url(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database with the newest tables, and nothing in them."""
+    if backend == "postgresql":
+        postgres: Postgres = request.getfixturevalue("postgres")
+        postgres.delete_rows()
+        return postgres.url
+    path = tmp_path / "nurie.db"
+    shutil.copy(request.getfixturevalue("migrated_sqlite"), path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture
+def empty_database(backend: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """Without tables."""
+    postgres: Postgres | None = request.getfixturevalue("postgres") if backend == "postgresql" else None
+    if postgres:
+        postgres.drop_tables()
+    database = Database(postgres.url if postgres else f"sqlite:///{tmp_path / 'empty.db'}")
+    yield database
+    database.close()
+    if postgres:
+        postgres.drop_tables()
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
+    JobStore(database).ensure_tenant(LOCAL_TENANT)
+    yield database
+    database.close()
 
 
 @pytest.fixture
@@ -132,9 +227,9 @@ def picture(
 
 
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, database_url: str) -> Settings:
     # Nobody listens on port 1: nothing but a submission depends on the broker.
-    return Settings(data=tmp_path / "var", broker_url="redis://127.0.0.1:1/0")
+    return Settings(data=tmp_path / "var", database_url=database_url, broker_url="redis://127.0.0.1:1/0")
 
 
 @pytest.fixture
@@ -176,4 +271,4 @@ def submit(client: FlaskClient, **fields: object):
     return client.post("/v1/jobs", data=body, content_type=f"multipart/form-data; boundary={boundary}")
 
 
-__all__ = ["Chapters", "Clock", "picture", "submit"]
+__all__ = ["Chapters", "Clock", "Postgres", "on_postgresql", "on_sqlite", "picture", "submit"]

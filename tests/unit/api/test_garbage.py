@@ -22,7 +22,7 @@ from common.names import Artifact, Stage
 from common.settings import Settings
 from storage import keys
 from storage.local import LocalStore
-from tests.unit.api.conftest import picture, submit
+from tests.unit.api.conftest import on_postgresql, picture, submit
 from workers.celery import app
 from workers.control.loop import Control
 from workers.control.packaging import package_jobs
@@ -314,9 +314,9 @@ def test_a_job_that_comes_right_after_a_models_row_is_gone_gets_a_new_one(place,
     assert len(place.dispatch.start_trainings()) == 1
 
 
+# SQLite has one writer at a time: there nobody waits for a row.
+@on_postgresql
 def test_a_job_that_waits_for_a_models_row_which_is_being_deleted_makes_a_new_one(place):
-    if place.database._engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has one writer at a time: nobody waits for a row")
     key, waits = place.leave_model_alone(), threading.Event()
 
     def watch(_connection, _cursor, statement: str, *_: object) -> None:
