@@ -18,10 +18,11 @@ from common.jobs.store import JobStore
 from common.jobs.work import StageOutcome, WorkStore
 from common.names import Stage
 from common.params import JobParams
+from tests.unit.api.conftest import on_postgresql
 
 LIMIT_S = 60
 MEET_LIMIT_S = 0.05
-ROUNDS = 20
+ROUNDS = 10
 
 
 def at_once(*acts: Callable[[], Any]) -> list[Any]:
@@ -91,6 +92,21 @@ def test_two_controls_that_feed_at_once_send_no_page_twice_and_no_more_than_ther
         assert len(sent) == MESSAGES_PER_SLOT * round_number
     assert len({(ref.job_id, ref.number) for ref in sent}) == len(sent)
     assert {ref.attempt for ref in sent} == {1}
+
+
+@on_postgresql  # on SQLite the second one waits
+def test_a_control_that_comes_while_another_one_counts_the_room_steps_back(chapters, database, dispatch, second):
+    chapters.submit_trained(pages=ROUNDS)
+    other = dispatch_of(second)
+    came: list[int] = []
+
+    def come(_connection, _cursor, statement: str, *_: object) -> None:
+        if "FROM pages" in statement and not came:
+            came.append(len(other.start_pages(4)))
+
+    event.listen(database._engine, "after_cursor_execute", come)
+    assert len(dispatch.start_pages(4)) == MESSAGES_PER_SLOT
+    assert came == [0]
 
 
 def test_of_two_workers_that_claim_a_page_at_once_exactly_one_gets_it(chapters, dispatch, work, second):
