@@ -8,7 +8,7 @@ from typing import Any
 from api.context import Context
 from api.incoming import IncomingFile, read_all
 from api.intake import Checked, check_count, check_reference, keep_file
-from common.errors import InputError
+from common.errors import DatabaseError, InputError
 from common.jobs.ids import new_id, sha256_hex
 from common.jobs.store import NewEvaluation
 from storage import keys
@@ -57,6 +57,8 @@ def submit_evaluation(context: Context, evaluation: Evaluation) -> str:
                 job_id, context.tenant_id, kept["real"], kept["output"], kept_references, evaluation.keep_days
             )
         )
+    except DatabaseError:
+        raise  # what was lost may be the answer only, and the job be there; files of no job are swept away
     except Exception:
         context.store.delete_prefix(keys.job_prefix(job_id))
         raise

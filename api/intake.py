@@ -8,7 +8,7 @@ from typing import Any
 from api.context import Context
 from api.incoming import IncomingFile, read_all
 from common.archives import list_pages, read_entry
-from common.errors import BadImageError, InputError, TooLargeError
+from common.errors import BadImageError, DatabaseError, InputError, TooLargeError
 from common.imaging import check_image, decode_image, is_coloured, read_header
 from common.jobs.ids import new_id, sha256_hex
 from common.jobs.store import NewJob, NewPage
@@ -87,6 +87,8 @@ def submit_job(context: Context, submission: Submission) -> str:
                 submission.keep_days,
             )
         )
+    except DatabaseError:
+        raise  # what was lost may be the answer only, and the job be there; files of no job are swept away
     except Exception:
         context.store.delete_prefix(keys.job_prefix(job_id))
         raise

@@ -11,7 +11,7 @@ from api.problems import Problem, parse_json_body
 from api.replies import json_reply
 from api.schemas import ArtifactPath, JobPath, PageListQuery, PageListReply, PagePath, PageReply, RerunReply
 from api.views import PUBLIC_ARTIFACTS, view_page
-from common.errors import InputError, NotFoundError
+from common.errors import DatabaseError, InputError, NotFoundError
 from common.hints import Hints, parse_hints
 from common.imaging import MEDIA_TYPES
 from common.jobs.ids import new_id, sha256_hex
@@ -82,6 +82,8 @@ def put_hints(path: PagePath) -> Response:
     entry = {"key": key, "sha256": sha256_hex(data), "size": len(data), "filename": filename}
     try:
         context.jobs.set_hints(context.tenant_id, path.job_id, path.number, entry)
+    except DatabaseError:
+        raise  # what was lost may be the answer only, and the page refer to them; otherwise they are swept away
     except Exception:
         context.store.delete(key)
         raise

@@ -9,17 +9,22 @@ class Aside:
     """One thing at a time, so that what is late holds up the next one rather than piling up."""
 
     def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
+        self._is_free = threading.Event()
+        self._is_free.set()
 
     def do(self, call: Callable[[], None]) -> None:
         """Begin a call that raises nothing, once the one before has ended."""
         self.wait()
+        self._is_free.clear()
         # Lines that it logs carry the ids of the stage that it is for.
-        self._thread = threading.Thread(target=copy_context().run, args=(call,), name="aside", daemon=True)
-        self._thread.start()
+        threading.Thread(target=copy_context().run, args=(self._work, call), name="aside", daemon=True).start()
 
     def wait(self) -> None:
         """Until nothing is under way."""
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
+        self._is_free.wait()  # not a thread's join, which a time limit that interrupts it spoils
+
+    def _work(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        finally:
+            self._is_free.set()

@@ -255,7 +255,10 @@ def execute_stage(
         return False
     if not cached and not run.skipped and run.is_kept and stage_is_pure(run):
         # In a bucket these are half a dozen requests: neither the page's next stage nor the slot's next page waits.
-        resources.aside.do(lambda: _keep_all_for_reuse(run))
+        try:
+            resources.aside.do(lambda: _keep_all_for_reuse(run))
+        except SoftTimeLimitExceeded:  # it waited for the one before; the page is committed and must go on
+            log.warning("could not keep the result for reuse: storage is slow")
     log.info("stage done", seconds=round(seconds, 2), cached=cached, skipped=run.skipped)
     return not run.skipped
 

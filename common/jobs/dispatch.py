@@ -84,7 +84,11 @@ class DispatchStore:
             .where(_has_page_at_cgan())
             .group_by(ReferenceModel.key)
         )
+        due = select(ReferenceModel.key).where(ReferenceModel.status == ModelStatus.MISSING)
         with self._database.reading() as session:
+            # As a rule there is none, and the search for its jobs, which takes long where many are open, is spared.
+            if session.scalar(due.where(ReferenceModel.not_before <= now).limit(1)) is None:
+                return []
             wanted = session.execute(query).all()
         if not wanted:
             return []  # on SQLite, a writer with nothing to write would still keep the workers waiting
@@ -129,7 +133,9 @@ class DispatchStore:
         now = time.time()
         count = 0
         with self._database.writing() as session:
-            held = select(Page).where(Page.worker.is_not(None), Page.lease_until < now)
+            held = select(Page).where(
+                Page.status == PageStatus.RUNNING, Page.worker.is_not(None), Page.lease_until < now
+            )
             for page in _lock_pages(session, held):
                 count += 1
                 self._give_up_holder(session, page, now)
@@ -178,8 +184,10 @@ class DispatchStore:
 
         Also notices jobs whose last page ended unnoticed.
         """
-        open_pages = select(Page.job_id).where(Page.status.not_in(PAGE_ENDED))
-        stuck = select(Job).where(Job.status.in_(JOB_OPEN), Job.id.not_in(open_pages))
+        open_pages = select(Page.job_id).where(
+            Page.job_id == Job.id, Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING))
+        )
+        stuck = select(Job).where(Job.status.in_(JOB_OPEN), ~open_pages.exists())
         with self._database.reading() as session:
             is_any_stuck = session.scalar(select(stuck.exists()))
         if is_any_stuck:
@@ -192,11 +200,11 @@ class DispatchStore:
             return [(job, list(session.scalars(pages.where(*_decisive(job))))) for job in jobs]
 
     def finish_job(self, job_id: str, result_key: str | None) -> JobStatus | None:
-        """End a packaged job as its pages ended; None when it is no longer packaging (it was cancelled)."""
+        """End a packaged job as its pages ended; None when it is no longer packaging (cancelled, deleted)."""
         now = time.time()
         with self._database.writing() as session:
-            job = session.get_one(Job, job_id, with_for_update=True)
-            if job.status != JobStatus.PACKAGING:
+            job = session.get(Job, job_id, with_for_update=True)
+            if job is None or job.status != JobStatus.PACKAGING:
                 return None
             statuses = session.scalars(select(Page.status).where(*_decisive(job))).all()
             outcome = job_outcome(Counter(PageStatus(status) for status in statuses))

@@ -121,7 +121,8 @@ class _Turns:
     """Deficit round-robin: who waits longest for a turn comes first."""
 
     def __init__(self, session: Session, tenant_ids: set[str]) -> None:
-        tenants = session.scalars(select(Tenant).where(Tenant.id.in_(tenant_ids)).with_for_update())
+        # Not their keys: a job that is being inserted at this moment holds those, and must not keep us waiting.
+        tenants = session.scalars(select(Tenant).where(Tenant.id.in_(tenant_ids)).with_for_update(key_share=True))
         self._tenants = {tenant.id: tenant for tenant in tenants}
         self._latest = session.scalar(select(func.max(Tenant.turn_at))) or 0.0
 
@@ -167,14 +168,14 @@ def _is_bulk(interactive_pages: int) -> ColumnElement[bool]:
 
 
 def _candidates(session: Session, is_bulk: ColumnElement[bool], most: int, now: float) -> list[_Candidate]:
-    """The first pages of every tenant at every stage: nobody's may hide behind a flood of another's."""
+    """The first pages of every tenant at every stage, interactive and bulk: none may hide behind a flood of others."""
     ready = or_(ReferenceModel.status == ModelStatus.READY, Page.stage != Stage.CGAN)
     other = aliased(Page)
     open_pages = select(other.number).where(
         other.job_id == Page.job_id, other.number > WHOLE_SET, other.status.not_in(PAGE_ENDED)
     )
     order = (is_bulk, Job.id, Page.number)
-    rank = func.row_number().over(partition_by=(Job.tenant_id, Page.stage), order_by=order)
+    rank = func.row_number().over(partition_by=(Job.tenant_id, Page.stage, is_bulk), order_by=(Job.id, Page.number))
     ranked = (
         select(Page.job_id, Page.number, rank.label("rank"))
         .join(Job, Page.job_id == Job.id)

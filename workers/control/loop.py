@@ -7,7 +7,7 @@ from collections.abc import Callable
 from celery import Celery
 
 from common.broker import Broker
-from common.errors import BrokerError
+from common.errors import BrokerError, DatabaseError
 from common.jobs.dispatch import DispatchStore
 from common.jobs.garbage import GarbageStore
 from common.logging import get_logger
@@ -16,6 +16,7 @@ from storage.protocol import ObjectStore
 from workers.control.packaging import package_jobs
 from workers.control.sweeping import Sweeper, sweep_leftovers
 from workers.control.unpacking import unpack_archives
+from workers.patience import LONGEST_PAUSE_S
 from workers.pipeline import send_page, send_training
 
 
@@ -37,6 +38,7 @@ class Control:
         self._broker = broker
         self._app = app
         self._reaped_at = 0.0  # of time.monotonic
+        self._spare_until = time.monotonic() + self._grace_s  # the database may have been away until we started
         self._sweeper = Sweeper(settings, garbage, store)
 
     def run(self, stop: threading.Event) -> None:
@@ -54,7 +56,9 @@ class Control:
     def _attempt(self, step: Callable[[], None]) -> None:
         try:
             step()
-        except Exception:  # noqa: BLE001  one duty that fails now must not keep the others from being done
+        except Exception as error:  # noqa: BLE001  one duty that fails now must not keep the others from being done
+            if isinstance(error, DatabaseError):
+                self._spare_until = time.monotonic() + self._grace_s
             get_logger(__name__).warning(
                 "a duty of control failed; it is tried again", duty=step.__name__, exc_info=True
             )
@@ -62,7 +66,14 @@ class Control:
     def _unpack(self) -> None:
         unpack_archives(self._dispatch, self._store, self._settings)
 
+    @property
+    def _grace_s(self) -> float:
+        """While the database is away no lease can be renewed: so long workers have to do so when it is back."""
+        return 2 * max(self._settings.heartbeat_s, LONGEST_PAUSE_S)
+
     def _reap(self) -> None:
+        if time.monotonic() < self._spare_until:
+            return
         # Control is woken by every commit; leases run out by the second at most.
         if time.monotonic() < self._reaped_at + self._settings.poll_s:
             return

@@ -17,8 +17,10 @@ from api.context import Context
 from api.guard import UnsafeAddressError
 from common.archives import write_archive
 from common.broker import Broker
-from common.errors import BrokerError
+from common.errors import BrokerError, DatabaseError
 from common.jobs.states import JobStatus
+from common.jobs.store import JobStore, NewJob
+from storage import keys
 from tests.unit.api.conftest import on_sqlite, picture, submit
 
 touches_no_job = on_sqlite  # once is enough: what is asked for never reaches the truth
@@ -374,6 +376,20 @@ def test_the_document_is_openapi_3_1_and_names_every_route(client):
     text = json.dumps(document)
     referred = {part.split('"')[0] for part in text.split('"#/components/schemas/')[1:]}
     assert referred <= set(document["components"]["schemas"])
+
+
+def test_a_submission_whose_answer_from_the_database_was_lost_keeps_its_files(client, context, monkeypatch):
+    create_job = JobStore.create_job
+
+    def create_and_lose(jobs: JobStore, new: NewJob) -> None:
+        create_job(jobs, new)
+        raise DatabaseError("the connection broke")
+
+    monkeypatch.setattr(JobStore, "create_job", create_and_lose)
+    reply = submit(client, pages=[(GREY, "1.png")], references=[(COLOURED, "r.png")])
+    assert (reply.status_code, reply.json["code"]) == (503, "database_unavailable")
+    (job,) = client.get("/v1/jobs").json["jobs"]
+    assert context.store.stat(keys.source(job["id"], 1))
 
 
 @pytest.mark.usefixtures("broker_away")

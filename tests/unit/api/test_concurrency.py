@@ -98,10 +98,12 @@ def test_two_controls_that_feed_at_once_send_no_page_twice_and_no_more_than_ther
 def test_a_control_that_comes_while_another_one_counts_the_room_steps_back(chapters, database, dispatch, second):
     chapters.submit_trained(pages=ROUNDS)
     other = dispatch_of(second)
-    came: list[int] = []
+    locked, came = threading.Event(), []
 
     def come(_connection, _cursor, statement: str, *_: object) -> None:
-        if "FROM pages" in statement and not came:
+        if "pg_try_advisory_xact_lock" in statement:
+            locked.set()
+        elif "FROM pages" in statement and locked.is_set() and not came:
             came.append(len(other.start_pages(4)))
 
     event.listen(database._engine, "after_cursor_execute", come)

@@ -263,6 +263,17 @@ def test_bulk_does_not_starve_behind_interactive_jobs(chapters, dispatch, work, 
     assert [message.ref.job_id for message in messages].count(bulk) == 1
 
 
+def test_bulk_does_not_starve_behind_interactive_jobs_of_its_own_tenant(chapters, dispatch, work, clock):
+    bulk = chapters.submit_trained(pages=30)
+    for _ in range(20):
+        chapters.submit_trained(pages=2)
+    assert bulk not in {message.ref.job_id for message in send_pages(dispatch)}
+    clock.advance(61)
+    dispatch.lost_pages(QUEUE_EMPTY)
+    messages = send_pages(dispatch)
+    assert [message.ref.job_id for message in messages].count(bulk) == 1
+
+
 def owners_of_pages_in_turn(dispatch: DispatchStore, work: WorkStore, count: int) -> list[str]:
     """Whose pages go, in this order, when each is done before the next ones are sent."""
     owners: list[str] = []

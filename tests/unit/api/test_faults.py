@@ -11,6 +11,7 @@ from storage import keys
 from tests.unit.api.test_stage import COLOUR, House
 from workers import deaths, patience, stage
 from workers.celery import app
+from workers.control import loop
 from workers.deaths import DeathWatch, report_death
 from workers.patience import PatientStore, wait_out
 from workers.stage import OUTAGE_PAUSE_S, StageRun, execute_stage
@@ -219,3 +220,34 @@ def test_a_lost_answer_to_a_commit_deletes_nothing(house, monkeypatch):
     page = house.page(job_id)
     assert page.stage == Stage.S2P
     assert house.store.get(page.artifacts[Artifact.DRAFT]["key"])
+
+
+def test_after_an_outage_of_the_database_leases_can_be_renewed_before_control_takes_pages_back(
+    house, clock, monkeypatch
+) -> None:
+    """While it was away, longer than a lease, nobody could."""
+    now = [0.0]
+    monkeypatch.setattr(loop.time, "monotonic", lambda: now[0])
+    control = loop.Control(house.settings, house.dispatch, house.store, EmptyQueues(), app, garbage=None)  # type: ignore[arg-type]
+    now[0] += 60
+    house.submit()
+    (message,) = house.send()
+    assert house.resources.work.claim_page(message.ref, Stage.CGAN)
+    clock.advance(120)
+
+    def fail() -> None:
+        raise DatabaseError("away")
+
+    control._attempt(fail)
+    now[0] += 9  # who waits for the database asks every five seconds, or more often
+    control._attempt(control._reap)
+    assert house.resources.work.renew_page(message.ref, Stage.CGAN)
+    clock.advance(120)
+    now[0] += 2
+    control._attempt(control._reap)
+    assert not house.resources.work.renew_page(message.ref, Stage.CGAN)
+
+
+class EmptyQueues:
+    def find_waiting(self, _queue: str) -> set[tuple[object, ...]]:
+        return set()
