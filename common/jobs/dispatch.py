@@ -4,8 +4,9 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from common.errors import WorkerLostError
@@ -23,7 +24,7 @@ from common.jobs.states import (
     job_sources,
 )
 from common.jobs.work import finish_pages
-from common.names import Artifact, Stage
+from common.names import STAGES, Artifact, Stage
 
 FindWaiting = Callable[[Stage], set[tuple[object, ...]]]
 """The arguments of the messages that wait in a stage's queue; those of a page are (job id, number, attempt)."""
@@ -131,43 +132,44 @@ class DispatchStore:
     def lost_pages(self, find_waiting: FindWaiting) -> int:
         """Queue again what was lost: pages whose worker fell silent, and pages whose message has vanished."""
         now = time.time()
+        held = select(Page).where(Page.status == PageStatus.RUNNING, Page.worker.is_not(None), Page.lease_until < now)
+        unheld = (
+            select(Page)
+            .where(Page.worker.is_(None), Page.lease_until < now - self._queue_lease_s)
+            .where(Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
+        )
         count = 0
-        with self._database.writing() as session:
-            held = select(Page).where(
-                Page.status == PageStatus.RUNNING, Page.worker.is_not(None), Page.lease_until < now
-            )
-            for page in _lock_pages(session, held):
-                count += 1
-                self._give_up_holder(session, page, now)
-            unheld = (
-                select(Page)
-                .where(Page.worker.is_(None), Page.lease_until < now - self._queue_lease_s)
-                .where(Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
-            )
-            waiting: dict[Stage, set[tuple[object, ...]]] = {}
-            for page in _lock_pages(session, unheld):
-                stage = Stage(page.stage or "")
-                if stage not in waiting:
-                    waiting[stage] = find_waiting(stage)
-                if (page.job_id, page.number, page.attempt) not in waiting[stage]:
+        if self._is_any(held):
+            with self._database.writing() as session:
+                for page in _lock_pages(session, held):
                     count += 1
-                    # The attempt must move on at once: the message may yet turn up, and must then be stale.
-                    page.attempt += 1
-                    page.status, page.lease_until, page.updated_at = PageStatus.QUEUED, None, now
+                    self._give_up_holder(session, page, now)
+        if self._is_any(unheld):
+            # The broker is asked before anything is locked: it may take its time. What is sent meanwhile is no suspect.
+            waiting = {stage.value: find_waiting(stage) for stage in STAGES}
+            with self._database.writing() as session:
+                for page in _lock_pages(session, unheld):
+                    if (page.job_id, page.number, page.attempt) not in waiting[page.stage or ""]:
+                        count += 1
+                        # The attempt must move on at once: the message may yet turn up, and must then be stale.
+                        page.attempt += 1
+                        page.status, page.lease_until, page.updated_at = PageStatus.QUEUED, None, now
         return count
 
     def lost_trainings(self, find_waiting: FindWaiting) -> int:
         """The same for trainings."""
         now = time.time()
+        silent = and_(ReferenceModel.worker.is_not(None), ReferenceModel.lease_until < now)
+        unclaimed = and_(ReferenceModel.worker.is_(None), ReferenceModel.lease_until < now - self._queue_lease_s)
+        late = select(ReferenceModel).where(ReferenceModel.status == ModelStatus.TRAINING, or_(silent, unclaimed))
+        if not self._is_any(late):
+            return 0
+        waiting = {(ids[0], ids[-1]) for ids in find_waiting(Stage.CGAN)}
         count = 0
         with self._database.writing() as session:
-            query = select(ReferenceModel).where(ReferenceModel.status == ModelStatus.TRAINING)
-            late = query.where(ReferenceModel.lease_until < now).with_for_update(skip_locked=True)
-            for model in session.scalars(late).all():
+            for model in session.scalars(late.with_for_update(skip_locked=True)).all():
                 if model.worker is None:
-                    if now - (model.lease_until or now) < self._queue_lease_s:
-                        continue
-                    if any(ids[0] == model.key and ids[-1] == model.attempt for ids in find_waiting(Stage.CGAN)):
+                    if (model.key, model.attempt) in waiting:
                         continue
                 else:
                     model.failures += 1
@@ -179,6 +181,10 @@ class DispatchStore:
                     model.error_detail = f"the worker was lost {model.failures} times during the training"
         return count
 
+    def _is_any(self, query: Select[Any]) -> bool:
+        with self._database.reading() as session:
+            return bool(session.scalar(select(query.exists())))
+
     def jobs_to_package(self) -> list[tuple[Job, list[Page]]]:
         """Jobs of which all has ended, each with its pages, or an evaluation with its set.
 
@@ -188,9 +194,7 @@ class DispatchStore:
             Page.job_id == Job.id, Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING))
         )
         stuck = select(Job).where(Job.status.in_(JOB_OPEN), ~open_pages.exists())
-        with self._database.reading() as session:
-            is_any_stuck = session.scalar(select(stuck.exists()))
-        if is_any_stuck:
+        if self._is_any(stuck):
             with self._database.writing() as session:
                 for job in session.scalars(stuck.with_for_update(skip_locked=True)).all():
                     finish_pages(session, job)
