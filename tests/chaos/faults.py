@@ -25,6 +25,8 @@ REDIS_AWAY_S = 5
 STORAGE_AWAY_S = 20
 DATABASE_LOCKED_S = 10
 DATABASE_AWAY_S = 10
+LEASE_SHORTER_THAN_OUTAGE = {"NURIE_LEASE_S": "6", "NURIE_HEARTBEAT_S": "1"}
+"""So that no lease can be renewed in time."""
 DISK_FULL_S = 10
 HANG_LIMIT_S = 5
 BEFORE_ALL_IS_SENT = 0.4
@@ -83,6 +85,8 @@ class Fault:
     keeps_redis: bool = False
     needs: str = ""
     """What the house must stand on: a name of `tests.chaos.rounds.GROUNDS`."""
+    is_outage: bool = False
+    """What all share was away: held against no page."""
     latest: float = 0.6
     """Until when it may strike, as a share of the chapter's stages that are done."""
 
@@ -170,7 +174,7 @@ def lock_database(at: Field) -> Blow:
 
 
 def restart_database(at: Field) -> Blow:
-    """PostgreSQL crashes, is away for some seconds, and is started again."""
+    """PostgreSQL crashes, is away for longer than a lease, and is started again."""
     assert isinstance(at.ground, PostgresServer)
     at.ground.stop()
     time.sleep(DATABASE_AWAY_S)
@@ -235,16 +239,18 @@ FAULTS = {
     "worker-killed": Fault(kill_worker, bar_s=75),
     "control-killed": Fault(kill_control, latest=BEFORE_ALL_IS_SENT),
     "api-killed": Fault(kill_api),
-    "redis-flushed": Fault(flush_redis, bar_s=60),
-    "redis-restarted": Fault(stop_redis, bar_s=60, keeps_redis=True),
-    "redis-lost": Fault(stop_redis, bar_s=60),
-    "storage-503": Fault(stop_storage, needs="s3"),
-    "database-locked": Fault(lock_database),
-    "database-restarted": Fault(restart_database, needs="postgresql"),
+    "redis-flushed": Fault(flush_redis, bar_s=60, is_outage=True),
+    "redis-restarted": Fault(stop_redis, bar_s=60, keeps_redis=True, is_outage=True),
+    "redis-lost": Fault(stop_redis, bar_s=60, is_outage=True),
+    "storage-503": Fault(stop_storage, needs="s3", is_outage=True),
+    "database-locked": Fault(lock_database, is_outage=True),
+    "database-restarted": Fault(
+        restart_database, settings=LEASE_SHORTER_THAN_OUTAGE, needs="postgresql", is_outage=True
+    ),
     "message-twice": Fault(double_message),
     "stage-hangs": Fault(hang, settings={"NURIE_STAGE_LIMIT_S": str(HANG_LIMIT_S)}, latest=BEFORE_ALL_IS_SENT),
     "page-poisoned": Fault(poison, latest=BEFORE_ALL_IS_SENT),
-    "disk-full": Fault(fill_disk, needs="disk"),
+    "disk-full": Fault(fill_disk, needs="disk", is_outage=True),
 }
 
 

@@ -108,6 +108,9 @@ class Suite:
             round_.troubles.append(f"the fault: {error}")
         if not truth.wait_for_end(JOB_LIMIT_S):
             round_.troubles.append(f"the job had not ended {JOB_LIMIT_S} s later")
+        if fault.is_outage:
+            blamed = [page.number for page in truth.pages() if page.failures]
+            round_.troubles += [f"the outage was held against page {number}" for number in blamed]
         self._judge(round_, at, blow or Blow(0))
 
     def _judge(self, round_: Round, at: Field, blow: Blow) -> None:
