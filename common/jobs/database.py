@@ -22,6 +22,8 @@ MIGRATION_LOCK = 0x6E757269
 """Any number of ours: the processes that migrate at the same time wait for each other under it."""
 BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite writer waits for another one, in milliseconds."""
+CONNECT_TIMEOUT_S = 10
+"""A PostgreSQL server that takes longer to let us in counts as away, in seconds; the URL's `connect_timeout` wins."""
 # Gone, shutting down, locked, a deadlock: OperationalError. A server that only reads, as a standby does until it has
 # taken over, or that ended a transaction which took too long: InternalError. No connection is free: PoolTimeoutError.
 OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
@@ -59,7 +61,11 @@ class Database:
             session.execute(text("SELECT 1"))
 
     def migrate(self) -> None:
-        """Bring the schema up to date; safe to call from several processes at once."""
+        """Bring the schema up to date; safe to call from several processes at once.
+
+        Raises:
+            DatabaseError: the database does not answer.
+        """
         if make_url(self.url).get_backend_name() == "sqlite" and (path := make_url(self.url).database):
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         config = Config()
@@ -68,7 +74,7 @@ class Database:
         # would delete what refers to it.
         engine = _create_engine(self.url, foreign_keys=False)
         try:
-            with engine.execution_options(writes=True).begin() as connection:
+            with _mapped(), engine.execution_options(writes=True).begin() as connection:
                 if connection.dialect.name == "postgresql":  # SQLite's writers wait for each other anyway
                     connection.execute(select(func.pg_advisory_xact_lock(MIGRATION_LOCK)))
                 config.attributes["connection"] = connection
@@ -90,7 +96,10 @@ def _mapped() -> Iterator[None]:
 
 
 def _create_engine(url: str, *, foreign_keys: bool = True) -> Engine:
-    engine = create_engine(url, pool_pre_ping=True)
+    parsed = make_url(url)
+    is_silent_on_it = parsed.get_backend_name() == "postgresql" and "connect_timeout" not in parsed.query
+    options = {"connect_timeout": CONNECT_TIMEOUT_S} if is_silent_on_it else {}
+    engine = create_engine(parsed, pool_pre_ping=True, connect_args=options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", partial(_configure_sqlite, foreign_keys=foreign_keys))
         event.listen(engine, "begin", _begin_sqlite)

@@ -72,8 +72,12 @@ class _Room:
 
 
 def has_room(session: Session) -> bool:
-    """Whether a page may be sent at all; as good as never with all slots busy, but when one has just become free."""
-    return _find_room(session, time.time()).is_any_left()
+    """Whether a page waits at a stage that has room; it may still turn out that its job keeps it from going."""
+    now = time.time()
+    room = _find_room(session, now)
+    waiting = select(Page).where(*_is_waiting(now))
+    with_room = [stage for stage in STAGES if room.has(stage)]
+    return any(session.scalar(select(waiting.where(Page.stage == stage).exists())) for stage in with_room)
 
 
 def feed_pages(session: Session, interactive_pages: int) -> list[PageMessage]:
@@ -167,13 +171,19 @@ def _is_bulk(interactive_pages: int) -> ColumnElement[bool]:
     return or_(Job.pages_total > interactive_pages, Job.kind == JobKind.EVALUATE)
 
 
-def _candidates(session: Session, is_bulk: ColumnElement[bool], most: int, now: float) -> list[_Candidate]:
-    """The first pages of every tenant at every stage, interactive and bulk: none may hide behind a flood of others."""
-    ready = or_(ReferenceModel.status == ModelStatus.READY, Page.stage != Stage.CGAN)
+def _is_waiting(now: float) -> tuple[ColumnElement[bool], ...]:
+    """Of pages: due and not sent; a whole set is not before all of its pages have ended."""
     other = aliased(Page)
     open_pages = select(other.number).where(
         other.job_id == Page.job_id, other.number > WHOLE_SET, other.status.not_in(PAGE_ENDED)
     )
+    is_due = or_(Page.number > WHOLE_SET, ~open_pages.exists())
+    return Page.status == PageStatus.QUEUED, Page.lease_until.is_(None), Page.not_before <= now, is_due
+
+
+def _candidates(session: Session, is_bulk: ColumnElement[bool], most: int, now: float) -> list[_Candidate]:
+    """The first pages of every tenant at every stage, interactive and bulk: none may hide behind a flood of others."""
+    ready = or_(ReferenceModel.status == ModelStatus.READY, Page.stage != Stage.CGAN)
     order = (is_bulk, Job.id, Page.number)
     rank = func.row_number().over(partition_by=(Job.tenant_id, Page.stage, is_bulk), order_by=(Job.id, Page.number))
     ranked = (
@@ -181,8 +191,7 @@ def _candidates(session: Session, is_bulk: ColumnElement[bool], most: int, now: 
         .join(Job, Page.job_id == Job.id)
         .outerjoin(ReferenceModel, ReferenceModel.key == Job.model_key)
         .where(Job.status.in_(JOB_OPEN), Job.unpacked.is_(True), ready)
-        .where(Page.status == PageStatus.QUEUED, Page.lease_until.is_(None), Page.not_before <= now)
-        .where(or_(Page.number > WHOLE_SET, ~open_pages.exists()))
+        .where(*_is_waiting(now))
         .subquery()
     )
     chosen = (

@@ -68,6 +68,7 @@ class Sweeper:
             self._orphaned_models,
             self._unused_stage_results,
             self._unfinished_writes,
+            self._silent_workers,
         )
         for duty in duties:
             try:
@@ -150,6 +151,10 @@ class Sweeper:
 
     def _unfinished_writes(self) -> Iterator[None]:
         self._store.discard_unfinished(time.time() - ORPHAN_AGE_S)
+        yield
+
+    def _silent_workers(self) -> Iterator[None]:
+        self._garbage.remove_silent_workers(time.time() - ORPHAN_AGE_S)
         yield
 
 

@@ -1,5 +1,6 @@
 """The database away, locked or at odds with itself is an outage, which is waited out; afterwards all goes on."""
 
+import socket
 import threading
 
 import pytest
@@ -34,6 +35,24 @@ def test_a_stopped_server_is_an_outage_and_the_same_database_works_when_it_is_ba
         postgres.server.start()
     jobs.ensure_tenant("another")
     assert jobs.list_jobs(LOCAL_TENANT, 9, None, None) == []
+
+
+@on_postgresql
+def test_a_migration_while_the_server_is_away_says_so(database, postgres: Postgres):
+    postgres.server.stop()
+    try:
+        with pytest.raises(DatabaseError):
+            Database(database.url).migrate()
+    finally:
+        postgres.server.start()
+
+
+def test_a_server_that_takes_connections_but_never_answers_is_an_outage(monkeypatch):
+    monkeypatch.setattr(database_module, "CONNECT_TIMEOUT_S", 2)  # libpq knows no shorter one
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql+psycopg://nobody@127.0.0.1:{silent.getsockname()[1]}/nothing"
+        with pytest.raises(DatabaseError, match="timeout"):
+            Database(url).check()
 
 
 @on_postgresql

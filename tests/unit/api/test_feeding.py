@@ -1,5 +1,6 @@
 """Which pages go next, and how many: interactive before bulk, tenants in turns."""
 
+import pytest
 from sqlalchemy import select
 
 from common.jobs.dispatch import DispatchStore
@@ -20,6 +21,14 @@ def test_feeding_keeps_about_two_messages_per_slot(chapters, dispatch, work):
     assert send_pages(dispatch) == []
     WorkStore(work._database, 60, "worker-2").sign_in("cgan", slots=1)
     assert len(send_pages(dispatch)) == 2
+
+
+def test_where_no_stage_that_has_room_has_a_page_waiting_nothing_is_written(chapters, dispatch, database, monkeypatch):
+    chapters.submit_trained(pages=30)
+    assert len(send_pages(dispatch)) == 2  # all wait for cgan, which is full; the other stages have room
+    with monkeypatch.context() as patch:
+        patch.setattr(database, "writing", lambda: pytest.fail("a writer keeps the others waiting"))
+        assert send_pages(dispatch) == []
 
 
 def test_a_small_job_goes_before_a_large_one_that_came_first(chapters, dispatch):

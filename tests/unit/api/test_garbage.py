@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 import structlog
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from common.errors import DatabaseError, StorageError
 from common.jobs.garbage import DAY_S, GarbageStore
 from common.jobs.ids import new_id
-from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job, Page, ReferenceModel, Upload
+from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job, Page, ReferenceModel, Upload, Worker
 from common.jobs.states import JobStatus, ModelStatus, PageStatus
+from common.jobs.work import WorkStore
 from common.names import Artifact, Stage
 from common.settings import Settings
 from storage import keys
@@ -103,6 +104,10 @@ class Place:
 
     def has_job(self, job_id: str) -> bool:
         return bool(self.garbage.known_jobs([job_id]))
+
+    def workers(self) -> list[str]:
+        with self.database.reading() as session:
+            return list(session.scalars(select(Worker.name)))
 
     def has_model(self, key: str) -> bool:
         return bool(self.garbage.known_models([key]))
@@ -399,6 +404,17 @@ def test_what_killed_writers_left_goes_after_a_day(place, clock):
     clock.advance(0.02 * DAY_S)
     place.sweep()
     assert list(place.incoming.iterdir()) == []
+
+
+def test_a_worker_that_was_killed_is_forgotten_after_a_day(place, clock):
+    place.work.sign_in("cgan", slots=1)
+    clock.advance(DAY_S - 60)
+    WorkStore(place.database, 60, "alive").sign_in("cgan", slots=1)
+    place.sweep()
+    assert len(place.workers()) == 2
+    clock.advance(120)
+    place.sweep()
+    assert place.workers() == ["alive"]
 
 
 def test_a_part_of_the_sweep_that_fails_does_not_keep_the_others_from_being_done(place, clock, monkeypatch):
