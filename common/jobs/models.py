@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, Boolean, Float, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, MetaData, String, Text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 LOCAL_TENANT = "local"
@@ -31,6 +31,42 @@ class Tenant(Base):
     # Deficit round-robin: what is left of this tenant's turn, in stages, and when it last had one.
     deficit: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
     turn_at: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")
+    # Limits; None: as the settings say
+    max_queued_pages: Mapped[int | None] = mapped_column(Integer)
+    max_stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    requests_per_minute: Mapped[int | None] = mapped_column(Integer)
+    webhook_secret: Mapped[str | None] = mapped_column(String(64))  # whsec_…: deliveries are signed with it
+    revoked_at: Mapped[float | None] = mapped_column(Float)
+
+
+class ApiKey(Base):
+    """What a client shows to be let in; the key itself is kept nowhere."""
+
+    __tablename__ = "api_keys"
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)  # the key's own beginning, to find and name it by
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), index=True)
+    label: Mapped[str] = mapped_column(Text)
+    scopes: Mapped[list[str]] = mapped_column(JSON)
+    sha256: Mapped[str] = mapped_column(String(64))  # of the whole key
+    created_at: Mapped[float] = mapped_column(Float)
+    revoked_at: Mapped[float | None] = mapped_column(Float)
+
+
+class IdempotencyKey(Base):
+    """A POST that its client may repeat, and what was answered."""
+
+    __tablename__ = "idempotency_keys"
+
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(255), primary_key=True)
+    request_sha256: Mapped[str] = mapped_column(String(64))
+    resource_id: Mapped[str] = mapped_column(String(32))  # the id of what the request makes, chosen before it is made
+    created_at: Mapped[float] = mapped_column(Float)
+    locked_until: Mapped[float | None] = mapped_column(Float)  # the request is being answered
+    status: Mapped[int | None] = mapped_column(Integer)  # None until it was answered
+    headers: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    body: Mapped[str | None] = mapped_column(Text)
 
 
 class Upload(Base):
@@ -39,7 +75,7 @@ class Upload(Base):
     __tablename__ = "uploads"
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), index=True)
     filename: Mapped[str] = mapped_column(Text)
     size: Mapped[int] = mapped_column(Integer)  # bytes
     sha256: Mapped[str | None] = mapped_column(String(64))
@@ -89,6 +125,10 @@ class Job(Base):
     result_key: Mapped[str | None] = mapped_column(Text)
     revision: Mapped[int] = mapped_column(Integer, default=0)  # counts packagings: names the result's object
     keep_days: Mapped[float | None] = mapped_column(Float)  # after its end; None: as the settings say
+    callback_url: Mapped[str | None] = mapped_column(Text)  # told when the job ends
+    # [{name, key, sha256, size}]: files of the archive that are no pages, given back as they were
+    extras: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default="[]")
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # what is not a page's
     created_at: Mapped[float] = mapped_column(Float)
     started_at: Mapped[float | None] = mapped_column(Float)
     finished_at: Mapped[float | None] = mapped_column(Float)
@@ -118,7 +158,27 @@ class Page(Base):
     weights: Mapped[dict[str, str]] = mapped_column(JSON, default=dict)  # {stage: what made the result}
     metrics: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     params: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # where the page has its own
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # of its artifacts
     updated_at: Mapped[float] = mapped_column(Float)
+
+
+class Delivery(Base):
+    """News of a job for its callback URL: sent until it is taken, or given up."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (Index(None, "status", "next_at"),)
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)  # the webhook-id: the same at every try
+    job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    event: Mapped[str] = mapped_column(String(32))
+    url: Mapped[str] = mapped_column(Text)
+    payload: Mapped[str] = mapped_column(Text)
+    status: Mapped[str] = mapped_column(String(16))  # pending, delivered, failed
+    tries: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)  # [{at, seconds, status?, error?}]
+    next_at: Mapped[float] = mapped_column(Float)
+    lease_until: Mapped[float | None] = mapped_column(Float)  # somebody sends it at this moment
+    created_at: Mapped[float] = mapped_column(Float)
+    ended_at: Mapped[float | None] = mapped_column(Float)
 
 
 class Attempt(Base):

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from common.errors import ConflictError, NotFoundError
 from common.jobs.database import Database
 from common.jobs.ids import content_key
-from common.jobs.models import WHOLE_SET, Attempt, Job, Page, ReferenceModel, Tenant, Upload
+from common.jobs.models import WHOLE_SET, Attempt, Delivery, Job, Page, ReferenceModel, Tenant, Upload
 from common.jobs.states import (
     JOB_ENDED,
     JOB_OPEN,
@@ -298,7 +298,7 @@ class JobStore:
 
 def remove_job(session: Session, job: Job) -> None:
     """Delete a job with its pages from the truth; the caller holds the job's row."""
-    for table in (Attempt, Page):
+    for table in (Attempt, Delivery, Page):
         session.execute(delete(table).where(table.job_id == job.id))
     session.delete(job)
 
