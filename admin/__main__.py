@@ -1,4 +1,4 @@
-"""What operators do to an installation: `nurie models list`, `nurie models fetch inknhue|inception`."""
+"""What operators do to an installation: `nurie models list|fetch`, `nurie admin tenant|key create|list|revoke`."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ from contextlib import closing
 
 from rich.console import Console
 
+from admin import tenants
 from admin.hub import Hub
 from admin.models import MODEL_SETS, SOURCES, describe_sets, fetch_set
 from common.errors import NurieError
@@ -16,14 +17,16 @@ from common.settings import Settings
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code is 2 when it could not be done, 130 after Ctrl-C."""
     options = _parse_arguments(arguments)
-    models = Settings().models
+    settings = Settings()
     try:
-        if options.action == "list":
-            print(describe_sets(models))
+        if options.room == "admin":
+            tenants.run(options, settings, Console())
+        elif options.action == "list":
+            print(describe_sets(settings.models))
         else:
             source = SOURCES[options.set]
             with closing(Hub(os.environ.get(source.mirror_variable) or source.endpoint)) as hub:
-                fetch_set(MODEL_SETS[options.set], models, hub, Console())
+                fetch_set(MODEL_SETS[options.set], settings.models, hub, Console())
     except (NurieError, OSError) as error:
         print(f"nurie: {error}", file=sys.stderr)
         return 2
@@ -35,8 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="nurie", description=__doc__)
-    subjects = parser.add_subparsers(dest="subject", required=True)
-    models = subjects.add_parser("models", help="weights that people may install (folder: NURIE_MODELS)")
+    rooms = parser.add_subparsers(dest="room", required=True)
+    admin = rooms.add_parser("admin", help="who may use this installation")
+    tenants.add_parsers(admin.add_subparsers(dest="subject", required=True))
+    models = rooms.add_parser("models", help="weights that people may install (folder: NURIE_MODELS)")
     actions = models.add_subparsers(dest="action", required=True)
     actions.add_parser("list", help="say what is here, what is missing, and what is used")
     mirrors = (f"{its.mirror_variable} names a mirror of {its.endpoint} ({name})" for name, its in SOURCES.items())

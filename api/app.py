@@ -4,14 +4,17 @@ from flask import Response
 from flask_openapi import Info, OpenAPI
 from pydantic import BaseModel
 
-from api import files, health, jobs, pages, uploads, web
+from api import files, health, jobs, pages, tenant, uploads, web
+from api.auth import register_auth
 from api.context import EXTENSION, Context
 from api.guard import register_guard, require_loopback
 from api.problems import answer_validation_error, register_problems
+from api.quotas import register_rate_limit
 from common.broker import Broker
 from common.jobs.database import Database
 from common.jobs.models import LOCAL_TENANT
 from common.jobs.store import JobStore
+from common.jobs.tenants import TenantStore, default_limits
 from common.params import JobParams
 from common.settings import Settings, get_settings
 from storage.configured import open_configured_store
@@ -26,7 +29,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         UnsafeAddressError: the settings would let it listen, without auth, where others reach it.
     """
     settings = settings or get_settings()
-    require_loopback(settings.host)
+    if settings.auth == "off":
+        require_loopback(settings.host)
     app = OpenAPI(
         "nurie",
         static_folder=None,
@@ -40,11 +44,16 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     app.config["MAX_FORM_PARTS"] = settings.max_pages * 2 + 100
     database = Database(settings.database_url)
     store = open_configured_store(settings)
-    context = Context(settings, database, JobStore(database), store, Broker(settings.broker_url))
+    tenants = TenantStore(database, default_limits(settings))
+    context = Context(settings, database, JobStore(database), tenants, store, Broker(settings.broker_url))
     app.extensions[EXTENSION] = context
     register_problems(app)
-    register_guard(app, settings)
-    for blueprint in (health.blueprint, uploads.blueprint, jobs.blueprint, pages.blueprint):
+    if settings.auth == "off":
+        register_guard(app, settings)  # with keys no other site's page can ask in a user's name: it has no key
+    register_auth(app, settings, tenants)
+    if settings.auth == "keys":
+        register_rate_limit(app, settings)
+    for blueprint in (health.blueprint, uploads.blueprint, jobs.blueprint, pages.blueprint, tenant.blueprint):
         app.register_api(blueprint)
     app.register_blueprint(files.blueprint)
     app.register_blueprint(web.blueprint)

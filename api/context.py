@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from api.auth import get_principal
 from common.broker import Broker
 from common.errors import BrokerError
 from common.jobs.database import Database
-from common.jobs.models import LOCAL_TENANT
 from common.jobs.store import JobStore
+from common.jobs.tenants import Limits, TenantStore
 from common.logging import get_logger
 from common.settings import Settings
 from storage.protocol import ObjectStore
@@ -21,13 +22,19 @@ class Context:
     settings: Settings
     database: Database
     jobs: JobStore
+    tenants: TenantStore
     store: ObjectStore
     broker: Broker
 
     @property
     def tenant_id(self) -> str:
-        """Whose request this is: embedded mode has one tenant and no auth."""
-        return LOCAL_TENANT
+        """Whose request this is."""
+        return get_principal().tenant_id
+
+    @property
+    def limits(self) -> Limits:
+        """What the tenant may use."""
+        return get_principal().limits
 
     def wake_control(self) -> None:
         try:

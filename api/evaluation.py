@@ -54,8 +54,15 @@ def submit_evaluation(context: Context, evaluation: Evaluation) -> str:
         ]
         context.jobs.create_evaluation(
             NewEvaluation(
-                job_id, context.tenant_id, kept["real"], kept["output"], kept_references, evaluation.keep_days
-            )
+                job_id,
+                context.tenant_id,
+                kept["real"],
+                kept["output"],
+                kept_references,
+                evaluation.keep_days,
+                stored_bytes=sum(entry["size"] for entries in (*kept.values(), kept_references) for entry in entries),
+            ),
+            context.limits,
         )
     except DatabaseError:
         raise  # what was lost may be the answer only, and the job be there; files of no job are swept away

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from io import SEEK_END
 from pathlib import PurePosixPath
 from typing import BinaryIO, Protocol, cast
 
@@ -28,6 +29,11 @@ class IncomingFile(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def size(self) -> int:
+        """Bytes, as they were sent or announced."""
+        ...
+
     def open(self) -> AbstractContextManager[BinaryIO]:
         """The bytes, seekable, from the start."""
         ...
@@ -43,6 +49,10 @@ class SentFile:
 
     name: str
     file: FileStorage
+
+    @property
+    def size(self) -> int:
+        return self.file.stream.seek(0, SEEK_END)
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -61,6 +71,10 @@ class UploadedFile:
     name: str
     upload: Upload
     store: ObjectStore
+
+    @property
+    def size(self) -> int:
+        return self.upload.size
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:

@@ -85,7 +85,9 @@ def submit_job(context: Context, submission: Submission) -> str:
                 archive_key,
                 archive_name,
                 submission.keep_days,
-            )
+                stored_bytes=_count_bytes(submission.archive, references, truths),
+            ),
+            context.limits,
         )
     except DatabaseError:
         raise  # what was lost may be the answer only, and the job be there; files of no job are swept away
@@ -94,6 +96,10 @@ def submit_job(context: Context, submission: Submission) -> str:
         raise
     context.wake_control()
     return job_id
+
+
+def _count_bytes(archive: IncomingFile | None, *checked: Sequence[Checked]) -> int:
+    return sum(one.size for files in checked for one in files) + (archive.size if archive else 0)
 
 
 def pair_truths(pages: Sequence[str], truths: Sequence[str]) -> dict[int, int]:

@@ -8,12 +8,16 @@ from flask import Flask, Response, request
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from werkzeug.exceptions import HTTPException
 
+from api.quotas import describe_quota
 from common.errors import (
+    AuthError,
     ConflictError,
     InputError,
     NotFoundError,
     NurieError,
+    QuotaError,
     RetryableError,
+    ScopeError,
     TooLargeError,
 )
 from common.jobs.ids import new_id
@@ -25,14 +29,23 @@ RETRY_AFTER_S = 5
 STATUSES: dict[type[NurieError], int] = {
     TooLargeError: 413,
     InputError: 400,
+    AuthError: 401,
+    ScopeError: 403,
     NotFoundError: 404,
     ConflictError: 409,
+    QuotaError: 429,
     RetryableError: 503,
     NurieError: 500,
 }
 """The first that fits, from top to bottom."""
 
-HTTP_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+HTTP_CODES = {
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+    429: "rate_limited",
+}
 
 
 class Problem(BaseModel):
@@ -81,7 +94,10 @@ def _answer_nurie_error(error: NurieError) -> Response:
         get_logger(__name__).warning("unavailable", code=error.code, exc_info=error)
         what = error.code.removesuffix("_unavailable")
         return problem_response(status, error.code, f"the {what} does not answer: try again later")
-    return problem_response(status, error.code, str(error))
+    response = problem_response(status, error.code, str(error))
+    if isinstance(error, AuthError):
+        response.headers["WWW-Authenticate"] = 'Bearer realm="nurie"'
+    return describe_quota(response, error) if isinstance(error, QuotaError) else response
 
 
 def _answer_http_error(error: HTTPException) -> Response | Any:

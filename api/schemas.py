@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.api_keys import Scope
 from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
 from common.names import Artifact, Stage
 
@@ -151,6 +152,22 @@ class RetryReply(BaseModel):
 
 class RerunReply(BaseModel):
     stage: Stage | None = Field(description="The page runs again from here; null when nothing changed.")
+
+
+class UsageView(BaseModel):
+    used: int
+    limit: int | None = Field(description="null: as much as there is.")
+
+
+class TenantReply(BaseModel):
+    id: str = Field(examples=["night-scans"])
+    key: str | None = Field(
+        description="Id of the key that asked; null in embedded mode.", examples=["0f3a9c51d2e4b687"]
+    )
+    scopes: list[Scope]
+    queued_pages: UsageView = Field(description="Pages that have not ended.")
+    stored_bytes: UsageView = Field(description="Bytes of uploads, pages and results.")
+    requests_per_minute: int | None
 
 
 class HealthReply(BaseModel):

@@ -46,7 +46,8 @@ def create_upload() -> Response:
             sha256=body.sha256,
             storage_key=key,
             created_at=time.time(),
-        )
+        ),
+        context.limits,
     )
     reply = UploadReply(
         id=upload_id,

@@ -7,6 +7,9 @@ NurieError                  internal              a bug of ours
 │   ├── TooLargeError       too_large             over a limit of pixels, bytes or entries
 │   └── BadParamsError      bad_params            a parameter is unknown or out of range
 ├── NotFoundError           not_found             no such job, page, upload or artifact
+├── AuthError               unauthorized          no key, or none that is good
+├── ScopeError              forbidden             the key is good, but does not allow this
+├── QuotaError              quota_exceeded        over what the tenant may use
 ├── ConflictError           conflict              not possible in the state that the job is in
 ├── ModelMissingError       model_missing         weights that a stage needs are not there or damaged
 ├── TrainingFailedError     training_failed       a reference taught nothing (for example NaN losses)
@@ -53,6 +56,24 @@ class BadParamsError(InputError):
 
 class NotFoundError(NurieError):
     code = "not_found"
+
+
+class AuthError(NurieError):
+    code = "unauthorized"
+
+
+class ScopeError(NurieError):
+    code = "forbidden"
+
+
+class QuotaError(NurieError):
+    """Which limit of the tenant it is, how high that is, and how much of it is left."""
+
+    code = "quota_exceeded"
+
+    def __init__(self, message: str, name: str, limit: int, left: int) -> None:
+        super().__init__(message)
+        self.name, self.limit, self.left = name, limit, left
 
 
 class ConflictError(NurieError):

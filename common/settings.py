@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     s3_secret_key: SecretStr | None = Field(None, description="Secret of the access key.")
 
     # API
+    auth: Literal["off", "keys"] = Field(
+        "off", description="keys: clients need an API key (docs/security.md). off: one tenant, on loopback only."
+    )
     host: str = Field("127.0.0.1", description="Address that the API listens on. Loopback only, without auth.")
     port: int = Field(8000, ge=1, le=65535, description="TCP port of the API.")
     public_url: str | None = Field(None, description="URL that clients reach the API under; None: http://host:port.")
@@ -46,6 +49,13 @@ class Settings(BaseSettings):
     max_request_bytes: int = Field(2_000_000_000, description="Largest request body, in bytes.")
     max_pages: int = Field(10_000, ge=1, description="Largest number of pages in a job.")
     max_references: int = Field(20, ge=1, description="Largest number of references in a job.")
+
+    # Limits of a tenant that has none of its own; with keys only
+    tenant_queued_pages: int = Field(20_000, ge=1, description="Pages of a tenant that have not ended, at most.")
+    tenant_stored_bytes: int = Field(
+        200_000_000_000, ge=1, description="Bytes of a tenant's uploads, pages and results, at most."
+    )
+    tenant_requests_per_minute: int = Field(1_200, ge=1, description="Requests of a tenant per minute, at most.")
 
     # Limits of pictures
     max_pixels: int = Field(100_000_000, ge=1, description="Largest picture, in pixels.")

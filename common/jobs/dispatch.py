@@ -203,7 +203,7 @@ class DispatchStore:
             pages = select(Page).order_by(Page.number)
             return [(job, list(session.scalars(pages.where(*_decisive(job))))) for job in jobs]
 
-    def finish_job(self, job_id: str, result_key: str | None) -> JobStatus | None:
+    def finish_job(self, job_id: str, result_key: str | None, result_bytes: int = 0) -> JobStatus | None:
         """End a packaged job as its pages ended; None when it is no longer packaging (cancelled, deleted)."""
         now = time.time()
         with self._database.writing() as session:
@@ -214,6 +214,7 @@ class DispatchStore:
             outcome = job_outcome(Counter(PageStatus(status) for status in statuses))
             assert job.status in job_sources(outcome)
             job.status, job.result_key, job.revision = outcome, result_key, job.revision + 1
+            job.stored_bytes += result_bytes  # those of earlier results stay, as long as the job does
             job.finished_at = job.updated_at = now
             return outcome
 

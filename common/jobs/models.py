@@ -3,7 +3,7 @@
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, MetaData, String, Text
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
 LOCAL_TENANT = "local"
 """The tenant of the embedded mode, which has no auth."""
@@ -137,7 +137,8 @@ class Job(Base):
 
 class Page(Base):
     __tablename__ = "pages"
-    __table_args__ = (Index(None, "status", "stage"),)
+    # The second answers, without a look at the rows: has anything of the job changed, and how much does it hold?
+    __table_args__ = (Index(None, "status", "stage"), Index(None, "job_id", "updated_at", "stored_bytes"))
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)  # 1 is the first page; 0 is WHOLE_SET
@@ -160,6 +161,11 @@ class Page(Base):
     params: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))  # where the page has its own
     stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # of its artifacts
     updated_at: Mapped[float] = mapped_column(Float)
+
+    @validates("artifacts")
+    def _weigh(self, _name: str, artifacts: dict[str, Any]) -> dict[str, Any]:
+        self.stored_bytes = sum(entry.get("size", 0) for entry in artifacts.values())
+        return artifacts
 
 
 class Delivery(Base):

@@ -22,6 +22,7 @@ from common.jobs.states import (
     job_sources,
     page_sources,
 )
+from common.jobs.tenants import UNLIMITED, Limits, require_room
 from common.names import SET_ARTIFACTS, STAGE_ARTIFACTS, STAGES, TRAINING_VERSION, Artifact, Stage
 from common.params import TRAINING_PARAMS, JobParams, first_changed_stage
 
@@ -46,6 +47,7 @@ class NewJob:
     archive_key: str | None = None
     archive_name: str | None = None
     keep_days: float | None = None  # after its end; None: as the settings say
+    stored_bytes: int = 0  # references, truths, archive
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ class NewEvaluation:
     output: list[dict[str, Any]]
     references: list[dict[str, Any]]
     keep_days: float | None = None
+    stored_bytes: int = 0  # all of its pictures
 
 
 @dataclass(frozen=True)
@@ -100,8 +103,10 @@ class JobStore:
                 except IntegrityError:
                     return  # another process was first: the tenant is there
 
-    def add_upload(self, upload: Upload) -> None:
+    def add_upload(self, upload: Upload, limits: Limits = UNLIMITED) -> None:
+        """Raises QuotaError."""
         with self._database.writing() as session:
+            require_room(session, upload.tenant_id, limits, new_bytes=upload.size)
             session.add(upload)
 
     def get_upload(self, tenant_id: str, upload_id: str) -> Upload:
@@ -111,11 +116,14 @@ class JobStore:
             raise NotFoundError(f"no upload {upload_id}")
         return upload
 
-    def create_job(self, new: NewJob) -> None:
-        """Insert a job and its pages in one transaction."""
+    def create_job(self, new: NewJob, limits: Limits = UNLIMITED) -> None:
+        """Insert a job and its pages in one transaction. Raises QuotaError."""
         now = time.time()
         key = model_key(new.references, new.params)
+        of_pages = sum(page.source["size"] for page in new.pages if page.source)
         with self._database.writing() as session:
+            room = {"pages": len(new.pages), "new_bytes": new.stored_bytes + of_pages}
+            require_room(session, new.tenant_id, limits, **room)
             _ensure_model(session, key, now)
             session.flush()
             job = Job(
@@ -131,6 +139,7 @@ class JobStore:
                 archive_name=new.archive_name,
                 unpacked=new.archive_key is None,
                 keep_days=new.keep_days,
+                stored_bytes=new.stored_bytes,
                 created_at=now,
                 updated_at=now,
             )
@@ -139,9 +148,11 @@ class JobStore:
             _queue_set(session, job)
             session.add_all(_new_page(new.id, number, page, now) for number, page in enumerate(new.pages, 1))
 
-    def create_evaluation(self, new: NewEvaluation) -> None:
+    def create_evaluation(self, new: NewEvaluation, limits: Limits = UNLIMITED) -> None:
+        """Insert an evaluation in one transaction. Raises QuotaError."""
         now = time.time()
         with self._database.writing() as session:
+            require_room(session, new.tenant_id, limits, new_bytes=new.stored_bytes)
             job = Job(
                 id=new.id,
                 tenant_id=new.tenant_id,
@@ -153,6 +164,7 @@ class JobStore:
                 sets={"real": new.real, "output": new.output},
                 unpacked=True,
                 keep_days=new.keep_days,
+                stored_bytes=new.stored_bytes,
                 created_at=now,
                 updated_at=now,
             )

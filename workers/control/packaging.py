@@ -32,7 +32,7 @@ def package_jobs(dispatch: DispatchStore, store: ObjectStore) -> list[str]:
     for job, pages in dispatch.jobs_to_package():
         done = [page for page in pages if page.status in (PageStatus.SUCCEEDED, PageStatus.SKIPPED)]
         try:
-            key = _write_result(store, job, pages) if done else None
+            key, size = _write_result(store, job, pages) if done else (None, 0)
         except RetryableError as error:
             log.warning("packaging is tried again", job=job.id, reason=str(error))
             continue
@@ -40,7 +40,7 @@ def package_jobs(dispatch: DispatchStore, store: ObjectStore) -> list[str]:
             log.exception("packaging failed", job=job.id)
             dispatch.fail_job(job.id)
             continue
-        outcome = dispatch.finish_job(job.id, key)
+        outcome = dispatch.finish_job(job.id, key, size)
         log.info("job ended", job=job.id, status=outcome, pages=len(done), of=len(pages))
         if outcome is not None:
             ended.append(job.id)
@@ -55,16 +55,18 @@ def result_name(page: Page) -> str:
     return str(PurePosixPath(page.name).with_suffix(PurePosixPath(artifact["filename"]).suffix))
 
 
-def _write_result(store: ObjectStore, job: Job, pages: list[Page]) -> str:
+def _write_result(store: ObjectStore, job: Job, pages: list[Page]) -> tuple[str, int]:
+    """Returns the archive's key and its size in bytes."""
     is_evaluation = job.kind == JobKind.EVALUATE
     extension = "zip" if is_evaluation else job.params["archive"]
     entries = _evaluation_entries(store, pages[0]) if is_evaluation else _entries(store, job, pages)
     key = keys.result_archive(job.id, f"r{job.revision}", extension)
     with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
         write_archive(spool, entries)  # type: ignore[arg-type]
+        size = spool.tell()
         spool.seek(0)
         store.put(key, spool, media_type=MEDIA_TYPES[extension])  # type: ignore[arg-type]
-    return key
+    return key, size
 
 
 def _entries(store: ObjectStore, job: Job, pages: list[Page]) -> Iterator[tuple[str, bytes]]:

@@ -18,8 +18,10 @@ from api.guard import UnsafeAddressError
 from common.archives import write_archive
 from common.broker import Broker
 from common.errors import BrokerError, DatabaseError
+from common.jobs.models import LOCAL_TENANT
 from common.jobs.states import JobStatus
 from common.jobs.store import JobStore, NewJob
+from common.jobs.tenants import Limits
 from storage import keys
 from tests.unit.api.conftest import on_sqlite, picture, submit
 
@@ -52,7 +54,7 @@ def huge_header() -> bytes:
 
 
 def assert_nothing_left(context: Context) -> None:
-    assert context.jobs.list_jobs(context.tenant_id, 10, None, None) == []
+    assert context.jobs.list_jobs(LOCAL_TENANT, 10, None, None) == []
     assert list(context.store.list_keys("")) == []
 
 
@@ -111,7 +113,7 @@ def test_an_upload_that_was_never_sent_or_is_another_file_is_refused(client, con
     assert client.put(f"{url.path}?{url.query}", data=COLOURED, headers=upload["headers"]).status_code == 200
     reply = client.post("/v1/jobs", json={"pages": [upload["id"]], "references": [upload["id"]]})
     assert "SHA-256" in reply.json["detail"]
-    assert context.jobs.list_jobs(context.tenant_id, 10, None, None) == []
+    assert context.jobs.list_jobs(LOCAL_TENANT, 10, None, None) == []
 
 
 def test_an_upload_of_another_size_or_with_a_changed_url_is_refused(client):
@@ -222,7 +224,7 @@ def test_nothing_is_left_behind_when_the_truth_cannot_be_written(client, context
 
 def test_truths_are_paired_by_name(client, context):
     reply = submit_good(client, truths=[(COLOURED, "002.jpg")])
-    pages = context.jobs.list_pages(context.tenant_id, reply.json["id"], 10, 0)
+    pages = context.jobs.list_pages(LOCAL_TENANT, reply.json["id"], 10, 0)
     assert [page.truth_key is not None for page in pages] == [False, True]
 
 
@@ -381,8 +383,8 @@ def test_the_document_is_openapi_3_1_and_names_every_route(client):
 def test_a_submission_whose_answer_from_the_database_was_lost_keeps_its_files(client, context, monkeypatch):
     create_job = JobStore.create_job
 
-    def create_and_lose(jobs: JobStore, new: NewJob) -> None:
-        create_job(jobs, new)
+    def create_and_lose(jobs: JobStore, new: NewJob, limits: Limits) -> None:
+        create_job(jobs, new, limits)
         raise DatabaseError("the connection broke")
 
     monkeypatch.setattr(JobStore, "create_job", create_and_lose)

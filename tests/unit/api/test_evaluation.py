@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
@@ -10,7 +11,7 @@ from rich.console import Console
 from client.progress import show_progress
 from common.errors import BadImageError
 from common.jobs.dispatch import DispatchStore
-from common.jobs.models import WHOLE_SET, Upload
+from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Upload
 from common.jobs.states import JobStatus
 from common.jobs.work import WorkStore
 from common.names import SET_ARTIFACTS, Artifact, Stage
@@ -29,7 +30,7 @@ def evaluate(client, **fields):
 
 def upload(client, context, data: bytes, name: str) -> str:
     announced = client.post("/v1/uploads", json={"filename": name, "size": len(data)}).json
-    key = keys.upload(context.tenant_id, announced["id"])
+    key = keys.upload(LOCAL_TENANT, announced["id"])
     context.store.put(key, data, media_type="image/png")
     return announced["id"]
 
@@ -168,7 +169,7 @@ def test_a_bad_evaluation_is_refused_by_name_and_leaves_nothing(client, context,
     reply = evaluate(client, **fields)
     assert (reply.status_code, reply.json["code"]) == (status, code), reply.json
     assert named in reply.json["detail"]
-    assert context.jobs.list_jobs(context.tenant_id, 10, None, None) == []
+    assert context.jobs.list_jobs(LOCAL_TENANT, 10, None, None) == []
     assert list(context.store.list_keys("")) == []
 
 
@@ -192,13 +193,7 @@ def test_limits_hold_for_evaluations_and_leave_nothing(client, context, monkeypa
         monkeypatch.setitem(
             client.application.extensions,
             "nurie",
-            type(context)(
-                context.settings.model_copy(update=limits),
-                context.database,
-                context.jobs,
-                context.store,
-                context.broker,
-            ),
+            replace(context, settings=context.settings.model_copy(update=limits)),
         )
         reply = evaluate(client, output=[(GREY, "1.png"), (COLOURED, "2.png")])
         assert (reply.status_code, reply.json["code"]) == (413, "too_large")
@@ -211,17 +206,17 @@ def test_a_file_that_was_never_sent_leaves_nothing_of_the_others(client, context
     context.jobs.add_upload(
         Upload(
             id=never,
-            tenant_id=context.tenant_id,
+            tenant_id=LOCAL_TENANT,
             filename="1.png",
             size=5,
-            storage_key=keys.upload(context.tenant_id, never),
+            storage_key=keys.upload(LOCAL_TENANT, never),
             created_at=0.0,
         )
     )
     reply = client.post("/v1/jobs", json={"kind": "evaluate", "real": [real], "output": [never]})
     assert "never sent" in reply.json["detail"]
     assert list(context.store.list_keys("jobs/")) == []
-    assert context.jobs.list_jobs(context.tenant_id, 10, None, None) == []
+    assert context.jobs.list_jobs(LOCAL_TENANT, 10, None, None) == []
 
 
 @pytest.mark.parametrize(

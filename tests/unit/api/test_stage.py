@@ -405,7 +405,7 @@ def test_a_job_that_cannot_be_packaged_ends_and_holds_nobody_up(house, monkeypat
     def write(_store, job, _pages):
         if job.id == bad:
             raise ZeroDivisionError
-        return "result"
+        return "result", 1
 
     monkeypatch.setattr("workers.control.packaging._write_result", write)
     house.run_all()

@@ -20,6 +20,8 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("stored_bytes", sa.BigInteger(), nullable=False, server_default="0"))
     with op.batch_alter_table("pages") as batch_op:
         batch_op.add_column(sa.Column("stored_bytes", sa.BigInteger(), nullable=False, server_default="0"))
+        columns = ["job_id", "updated_at", "stored_bytes"]
+        batch_op.create_index(op.f("ix_pages_job_id_updated_at_stored_bytes"), columns)
     with op.batch_alter_table("uploads") as batch_op:
         batch_op.create_index(op.f("ix_uploads_tenant_id"), ["tenant_id"])
     op.create_table(
@@ -76,6 +78,7 @@ def downgrade() -> None:
     with op.batch_alter_table("uploads") as batch_op:
         batch_op.drop_index(op.f("ix_uploads_tenant_id"))
     with op.batch_alter_table("pages") as batch_op:
+        batch_op.drop_index(op.f("ix_pages_job_id_updated_at_stored_bytes"))
         batch_op.drop_column("stored_bytes")
     with op.batch_alter_table("jobs") as batch_op:
         batch_op.drop_column("stored_bytes")
