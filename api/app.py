@@ -12,6 +12,7 @@ from api.problems import answer_validation_error, register_problems
 from api.quotas import register_rate_limit
 from common.broker import Broker
 from common.jobs.database import Database
+from common.jobs.idempotency import IdempotencyStore
 from common.jobs.models import LOCAL_TENANT
 from common.jobs.store import JobStore
 from common.jobs.tenants import TenantStore, default_limits
@@ -45,7 +46,15 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     database = Database(settings.database_url)
     store = open_configured_store(settings)
     tenants = TenantStore(database, default_limits(settings))
-    context = Context(settings, database, JobStore(database), tenants, store, Broker(settings.broker_url))
+    context = Context(
+        settings,
+        database,
+        JobStore(database),
+        tenants,
+        IdempotencyStore(database),
+        store,
+        Broker(settings.broker_url),
+    )
     app.extensions[EXTENSION] = context
     register_problems(app)
     if settings.auth == "off":

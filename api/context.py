@@ -8,6 +8,7 @@ from api.auth import get_principal
 from common.broker import Broker
 from common.errors import BrokerError
 from common.jobs.database import Database
+from common.jobs.idempotency import IdempotencyStore
 from common.jobs.store import JobStore
 from common.jobs.tenants import Limits, TenantStore
 from common.logging import get_logger
@@ -23,6 +24,7 @@ class Context:
     database: Database
     jobs: JobStore
     tenants: TenantStore
+    idempotency: IdempotencyStore
     store: ObjectStore
     broker: Broker
 

@@ -8,8 +8,8 @@ from typing import Any
 from api.context import Context
 from api.incoming import IncomingFile, read_all
 from api.intake import Checked, check_count, check_reference, keep_file
-from common.errors import DatabaseError, InputError
-from common.jobs.ids import new_id, sha256_hex
+from common.errors import ConflictError, DatabaseError, InputError
+from common.jobs.ids import sha256_hex
 from common.jobs.store import NewEvaluation
 from storage import keys
 
@@ -24,13 +24,10 @@ class Evaluation:
     keep_days: float | None = None
 
 
-def submit_evaluation(context: Context, evaluation: Evaluation) -> str:
-    """Check an evaluation, store its files, and create the job.
+def submit_evaluation(context: Context, evaluation: Evaluation, job_id: str) -> None:
+    """Check an evaluation, store its files, and create the job under this id.
 
     Whether each file is a picture is seen when it is scored: the report names those that are none, and scores the rest.
-
-    Returns:
-        The id of the new job.
 
     Raises:
         InputError: what is wrong, in which file, and the limit; then nothing is left behind.
@@ -42,7 +39,6 @@ def submit_evaluation(context: Context, evaluation: Evaluation) -> str:
     check_count("references", evaluation.references, context.settings.max_references)
     references = [check_reference(context, number, file) for number, file in enumerate(evaluation.references, 1)]
 
-    job_id = new_id()
     try:
         kept = {
             side: [_keep(context, file, keys.evaluated(job_id, side, index)) for index, file in enumerate(files, 1)]
@@ -64,13 +60,12 @@ def submit_evaluation(context: Context, evaluation: Evaluation) -> str:
             ),
             context.limits,
         )
-    except DatabaseError:
+    except (DatabaseError, ConflictError):
         raise  # what was lost may be the answer only, and the job be there; files of no job are swept away
     except Exception:
         context.store.delete_prefix(keys.job_prefix(job_id))
         raise
     context.wake_control()
-    return job_id
 
 
 def _check_side(context: Context, side: str, files: Sequence[IncomingFile]) -> None:

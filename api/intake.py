@@ -8,9 +8,9 @@ from typing import Any
 from api.context import Context
 from api.incoming import IncomingFile, read_all
 from common.archives import list_pages, read_entry
-from common.errors import BadImageError, DatabaseError, InputError, TooLargeError
+from common.errors import BadImageError, ConflictError, DatabaseError, InputError, TooLargeError
 from common.imaging import check_image, decode_image, is_coloured, read_header
-from common.jobs.ids import new_id, sha256_hex
+from common.jobs.ids import sha256_hex
 from common.jobs.store import NewJob, NewPage
 from common.params import parse_params
 from storage import keys
@@ -37,11 +37,8 @@ class Checked:
     size: int
 
 
-def submit_job(context: Context, submission: Submission) -> str:
-    """Check a submission, store its files, and create the job.
-
-    Returns:
-        The id of the new job.
+def submit_job(context: Context, submission: Submission, job_id: str) -> None:
+    """Check a submission, store its files, and create the job under this id.
 
     Raises:
         InputError: what is wrong, in which file, and the limit; then nothing was stored.
@@ -56,7 +53,6 @@ def submit_job(context: Context, submission: Submission) -> str:
     truths = [_check_picture(context, f"truth {number}", file) for number, file in enumerate(submission.truths, 1)]
     paired = pair_truths([page.file.name for page in pages] or names, [truth.file.name for truth in truths])
 
-    job_id = new_id()
     try:
         new_pages = [NewPage(name, None) for name in names] or [
             NewPage(page.file.name, keep_file(context, page, keys.source(job_id, number)))
@@ -89,13 +85,12 @@ def submit_job(context: Context, submission: Submission) -> str:
             ),
             context.limits,
         )
-    except DatabaseError:
+    except (DatabaseError, ConflictError):
         raise  # what was lost may be the answer only, and the job be there; files of no job are swept away
     except Exception:
         context.store.delete_prefix(keys.job_prefix(job_id))
         raise
     context.wake_control()
-    return job_id
 
 
 def _count_bytes(archive: IncomingFile | None, *checked: Sequence[Checked]) -> int:

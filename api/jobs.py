@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from api.context import get_context
 from api.evaluation import Evaluation, submit_evaluation
+from api.idempotency import idempotent, is_repeated, resource_id
 from api.incoming import IncomingFile, SentFile, UploadedFile, safe_name
 from api.intake import Submission, submit_job
 from api.problems import Problem, parse_json_body, problem_response
@@ -74,7 +75,11 @@ MULTIPART_SCHEMA = {
     "Both take keep_days.",
     responses={202: JobReply, 400: Problem, 413: Problem, 415: Problem, 503: Problem},
 )
+@idempotent
 def create_job() -> Response:
+    job_id = resource_id()
+    if is_repeated() and get_context().jobs.has_job(job_id):
+        return _accepted(job_id)
     get_context().broker.check()  # nobody would start it: better refused now, with when to come back
     if request.mimetype == "multipart/form-data":
         submitted = _read_multipart()
@@ -84,9 +89,14 @@ def create_job() -> Response:
         return problem_response(415, "unsupported_media_type", "send multipart/form-data or application/json")
     context = get_context()
     if isinstance(submitted, Evaluation):
-        job_id = submit_evaluation(context, submitted)
+        submit_evaluation(context, submitted, job_id)
     else:
-        job_id = submit_job(context, submitted)
+        submit_job(context, submitted, job_id)
+    return _accepted(job_id)
+
+
+def _accepted(job_id: str) -> Response:
+    context = get_context()
     reply = view_job(context.jobs.get_job(context.tenant_id, job_id), context.settings.keep_days)
     response = json_reply(reply, 202)
     response.headers["Location"] = reply.links["self"]
@@ -130,6 +140,7 @@ def get_job(path: JobPath, query: JobQuery) -> BaseResponse:
 
 
 @blueprint.post("/v1/jobs/<job_id>/cancel", summary="Cancel what has not ended", responses={200: JobReply, **ERRORS})
+@idempotent
 def cancel_job(path: JobPath) -> Response:
     context = get_context()
     context.jobs.cancel_job(context.tenant_id, path.job_id)
@@ -140,6 +151,7 @@ def cancel_job(path: JobPath) -> Response:
 @blueprint.post(
     "/v1/jobs/<job_id>/retry", summary="Try again what failed", responses={202: RetryReply, 409: Problem, **ERRORS}
 )
+@idempotent
 def retry_job(path: JobPath) -> Response:
     context = get_context()
     count = context.jobs.retry_job(context.tenant_id, path.job_id)

@@ -17,6 +17,7 @@ from common.errors import (
     NurieError,
     QuotaError,
     RetryableError,
+    ReusedKeyError,
     ScopeError,
     TooLargeError,
 )
@@ -33,6 +34,7 @@ STATUSES: dict[type[NurieError], int] = {
     ScopeError: 403,
     NotFoundError: 404,
     ConflictError: 409,
+    ReusedKeyError: 422,
     QuotaError: 429,
     RetryableError: 503,
     NurieError: 500,

@@ -6,13 +6,13 @@ from flask import Response, request
 from flask_openapi import APIBlueprint, Tag
 
 from api.context import get_context
+from api.idempotency import idempotent, is_repeated, resource_id
 from api.incoming import OCTETS, safe_name
 from api.problems import Problem, parse_json_body
 from api.replies import json_reply
 from api.schemas import UploadReply, UploadRequest
 from api.views import iso_time
 from common.errors import TooLargeError
-from common.jobs.ids import new_id
 from common.jobs.models import Upload
 from storage import keys
 
@@ -25,6 +25,7 @@ blueprint = APIBlueprint("uploads", __name__, abp_tags=[Tag(name="uploads", desc
     description="Answers where and how to PUT its bytes; name its id in POST /v1/jobs afterwards.",
     responses={201: UploadReply, 400: Problem, 413: Problem, 503: Problem},
 )
+@idempotent
 def create_upload() -> Response:
     context = get_context()
     body = UploadRequest.model_validate(parse_json_body(request.get_data()))
@@ -32,23 +33,22 @@ def create_upload() -> Response:
         raise TooLargeError(
             f"{body.filename}: {body.size} bytes is over the limit of {context.settings.max_request_bytes} bytes"
         )
-    upload_id = new_id()
+    upload_id = resource_id()
     key = keys.upload(context.tenant_id, upload_id)
     presigned = context.store.presign_put(
         key, size=body.size, media_type=OCTETS, expires_s=context.settings.url_lifetime_s
     )
-    context.jobs.add_upload(
-        Upload(
-            id=upload_id,
-            tenant_id=context.tenant_id,
-            filename=safe_name(body.filename, "upload"),
-            size=body.size,
-            sha256=body.sha256,
-            storage_key=key,
-            created_at=time.time(),
-        ),
-        context.limits,
+    upload = Upload(
+        id=upload_id,
+        tenant_id=context.tenant_id,
+        filename=safe_name(body.filename, "upload"),
+        size=body.size,
+        sha256=body.sha256,
+        storage_key=key,
+        created_at=time.time(),
     )
+    if not (is_repeated() and context.jobs.has_upload(upload_id)):
+        context.jobs.add_upload(upload, context.limits)
     reply = UploadReply(
         id=upload_id,
         url=presigned.url,

@@ -9,6 +9,7 @@ NurieError                  internal              a bug of ours
 ├── NotFoundError           not_found             no such job, page, upload or artifact
 ├── AuthError               unauthorized          no key, or none that is good
 ├── ScopeError              forbidden             the key is good, but does not allow this
+├── ReusedKeyError          idempotency_key_reused  an Idempotency-Key that belongs to another request
 ├── QuotaError              quota_exceeded        over what the tenant may use
 ├── ConflictError           conflict              not possible in the state that the job is in
 ├── ModelMissingError       model_missing         weights that a stage needs are not there or damaged
@@ -74,6 +75,10 @@ class QuotaError(NurieError):
     def __init__(self, message: str, name: str, limit: int, left: int) -> None:
         super().__init__(message)
         self.name, self.limit, self.left = name, limit, left
+
+
+class ReusedKeyError(NurieError):
+    code = "idempotency_key_reused"
 
 
 class ConflictError(NurieError):

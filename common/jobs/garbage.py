@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, delete, func, select
 
 from common.jobs.database import Database
-from common.jobs.models import Job, Page, ReferenceModel, Upload, Worker
+from common.jobs.models import IdempotencyKey, Job, Page, ReferenceModel, Upload, Worker
 from common.jobs.states import JOB_ENDED, ModelStatus
 from common.jobs.store import remove_job
 
@@ -106,6 +106,12 @@ class GarbageStore:
     def known_models(self, model_keys: Collection[str]) -> set[str]:
         with self._database.reading() as session:
             return set(session.scalars(select(ReferenceModel.key).where(ReferenceModel.key.in_(model_keys))))
+
+    def remove_old_answers(self, before: float) -> int:
+        """Forget the answers to requests that came before then and may be repeated no longer."""
+        old = delete(IdempotencyKey).where(IdempotencyKey.created_at < before)
+        with self._database.writing() as session:
+            return len(session.execute(old.returning(IdempotencyKey.key)).all())
 
     def remove_silent_workers(self, before: float) -> int:
         """Forget the workers that have not signed in since then: those that were killed never sign off."""

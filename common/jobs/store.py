@@ -109,6 +109,10 @@ class JobStore:
             require_room(session, upload.tenant_id, limits, new_bytes=upload.size)
             session.add(upload)
 
+    def has_upload(self, upload_id: str) -> bool:
+        with self._database.reading() as session:
+            return session.get(Upload, upload_id) is not None
+
     def get_upload(self, tenant_id: str, upload_id: str) -> Upload:
         with self._database.reading() as session:
             upload = session.get(Upload, upload_id)
@@ -117,13 +121,14 @@ class JobStore:
         return upload
 
     def create_job(self, new: NewJob, limits: Limits = UNLIMITED) -> None:
-        """Insert a job and its pages in one transaction. Raises QuotaError."""
+        """Insert a job and its pages in one transaction. Raises QuotaError, ConflictError (there already)."""
         now = time.time()
         key = model_key(new.references, new.params)
         of_pages = sum(page.source["size"] for page in new.pages if page.source)
         with self._database.writing() as session:
             room = {"pages": len(new.pages), "new_bytes": new.stored_bytes + of_pages}
             require_room(session, new.tenant_id, limits, **room)
+            _require_new(session, new.id)
             _ensure_model(session, key, now)
             session.flush()
             job = Job(
@@ -149,10 +154,11 @@ class JobStore:
             session.add_all(_new_page(new.id, number, page, now) for number, page in enumerate(new.pages, 1))
 
     def create_evaluation(self, new: NewEvaluation, limits: Limits = UNLIMITED) -> None:
-        """Insert an evaluation in one transaction. Raises QuotaError."""
+        """Insert an evaluation in one transaction. Raises QuotaError, ConflictError (there already)."""
         now = time.time()
         with self._database.writing() as session:
             require_room(session, new.tenant_id, limits, new_bytes=new.stored_bytes)
+            _require_new(session, new.id)
             job = Job(
                 id=new.id,
                 tenant_id=new.tenant_id,
@@ -171,6 +177,10 @@ class JobStore:
             session.add(job)
             session.flush()
             _queue_set(session, job)
+
+    def has_job(self, job_id: str) -> bool:
+        with self._database.reading() as session:
+            return session.get(Job, job_id) is not None
 
     def get_job(self, tenant_id: str, job_id: str) -> JobView:
         with self._database.reading() as session:
@@ -318,6 +328,12 @@ def remove_job(session: Session, job: Job) -> None:
 def page_params(job: Job, page: Page) -> JobParams:
     """The parameters that hold for a page: its own where it was corrected, else the job's."""
     return JobParams.model_validate(page.params or job.params)
+
+
+def _require_new(session: Session, job_id: str) -> None:
+    # A request that is repeated while its first try, held for dead, is still at work.
+    if session.get(Job, job_id) is not None:
+        raise ConflictError(f"job {job_id} is there already")
 
 
 def _own_job(session: Session, tenant_id: str, job_id: str, *, lock: bool = False) -> Job:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from common.errors import NurieError
 from common.jobs.garbage import DAY_S, GarbageStore, PageNow
+from common.jobs.idempotency import KEPT_S
 from common.logging import get_logger
 from common.settings import Settings
 from storage import keys
@@ -69,6 +70,7 @@ class Sweeper:
             self._unused_stage_results,
             self._unfinished_writes,
             self._silent_workers,
+            self._old_answers,
         )
         for duty in duties:
             try:
@@ -155,6 +157,10 @@ class Sweeper:
 
     def _silent_workers(self) -> Iterator[None]:
         self._garbage.remove_silent_workers(time.time() - ORPHAN_AGE_S)
+        yield
+
+    def _old_answers(self) -> Iterator[None]:
+        self._garbage.remove_old_answers(time.time() - KEPT_S)
         yield
 
 

@@ -1,0 +1,116 @@
+"""`Idempotency-Key` on POST: a client that lost an answer may send the same request again, and nothing is made twice.
+
+What is the same request is decided by what was sent, not by how: the parts of a multipart body count, their boundary
+does not. Only what succeeded is kept; who was refused may mend the request and use the key again.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import wraps
+from http import HTTPStatus
+from typing import ParamSpec
+
+from flask import Response, g, request
+
+from api.context import get_context
+from api.incoming import CHUNK_BYTES
+from common.errors import DatabaseError, InputError, NurieError
+from common.jobs.idempotency import Answer
+from common.jobs.ids import new_id
+from common.logging import get_logger
+
+Given = ParamSpec("Given")
+
+HEADER = "Idempotency-Key"
+REPLAYED = "Idempotency-Replayed"
+KEPT_HEADERS = ("Content-Type", "Location", "Retry-After")
+_KEY = re.compile(r'"?(?P<key>[\x21\x23-\x7e]{1,255})"?')
+
+
+def idempotent(view: Callable[Given, Response]) -> Callable[Given, Response]:
+    """Have a POST answered once for each key; without the header nothing is changed.
+
+    Raises:
+        InputError: the header is no key: 1 to 255 visible ASCII characters.
+        ReusedKeyError, ConflictError: see `IdempotencyStore.begin`.
+    """
+
+    @wraps(view)
+    def answer_once(*args: Given.args, **kwargs: Given.kwargs) -> Response:
+        given = request.headers.get(HEADER)
+        if given is None:
+            return view(*args, **kwargs)
+        match = _KEY.fullmatch(given)
+        if match is None:
+            raise InputError(f"{HEADER}: send 1 to 255 visible ASCII characters, such as a UUID")
+        context, key = get_context(), match["key"]
+        tenant_id = context.tenant_id
+        begun = context.idempotency.begin(tenant_id, key, _fingerprint())
+        if isinstance(begun, Answer):
+            response = Response(begun.body, begun.status, begun.headers)
+            response.headers[REPLAYED] = "true"
+            return response
+        g.reservation = begun
+        try:
+            response = view(*args, **kwargs)
+        except DatabaseError:
+            _attempt(lambda: context.idempotency.unlock(tenant_id, key))  # it may have been made all the same
+            raise
+        except Exception:
+            _attempt(lambda: context.idempotency.release(tenant_id, key))
+            raise
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            context.idempotency.release(tenant_id, key)
+            return response
+        headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
+        answer = Answer(response.status_code, headers, response.get_data(as_text=True))
+        # Where it cannot be kept the client has its answer all the same; a repeated request finds what this one made.
+        _attempt(lambda: context.idempotency.finish(tenant_id, key, answer))
+        return response
+
+    return answer_once
+
+
+def resource_id() -> str:
+    """The id for what this request makes: reserved under its key, or a new one."""
+    reservation = g.get("reservation")
+    return reservation.resource_id if reservation else new_id()
+
+
+def is_repeated() -> bool:
+    """Whether an earlier try of this request may have made its resource already."""
+    return "reservation" in g and g.reservation.is_repeated
+
+
+def _attempt(call: Callable[[], None]) -> None:
+    """What is not kept now is found out by whoever repeats the request; the answer to this one stands."""
+    try:
+        call()
+    except NurieError:
+        get_logger(__name__).warning("the state of an idempotency key could not be kept", exc_info=True)
+
+
+def _fingerprint() -> str:
+    """SHA-256 (hex) of the request: method, path, and what was sent."""
+    digest = hashlib.sha256()
+    for part in _parts():
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def _parts() -> Iterator[bytes]:
+    yield f"{request.method} {request.full_path}".encode()
+    if request.mimetype != "multipart/form-data":
+        yield request.get_data()
+        return
+    for name, values in sorted(request.form.lists()):
+        yield json.dumps([name, values]).encode()
+    for name, files in sorted(request.files.lists()):
+        for file in files:
+            yield json.dumps([name, file.filename]).encode()
+            while chunk := file.stream.read(CHUNK_BYTES):
+                yield chunk
+            file.stream.seek(0)
