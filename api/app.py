@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi import Info, OpenAPI
 from pydantic import BaseModel
 
-from api import files, health, jobs, pages, tenant, uploads, web
+from api import events, files, health, jobs, pages, tenant, uploads, web
 from api.auth import register_auth
 from api.context import EXTENSION, Context
 from api.guard import register_guard, require_loopback
@@ -16,11 +16,10 @@ from common.jobs.idempotency import IdempotencyStore
 from common.jobs.models import LOCAL_TENANT
 from common.jobs.store import JobStore
 from common.jobs.tenants import TenantStore, default_limits
+from common.names import VERSION
 from common.params import JobParams
 from common.settings import Settings, get_settings
 from storage.configured import open_configured_store
-
-VERSION = "0.6.0"
 
 
 def create_app(settings: Settings | None = None) -> OpenAPI:
@@ -62,8 +61,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     register_auth(app, settings, tenants)
     if settings.auth == "keys":
         register_rate_limit(app, settings)
-    for blueprint in (health.blueprint, uploads.blueprint, jobs.blueprint, pages.blueprint, tenant.blueprint):
-        app.register_api(blueprint)
+    for room in (health, uploads, jobs, events, pages, tenant):
+        app.register_api(room.blueprint)
     app.register_blueprint(files.blueprint)
     app.register_blueprint(web.blueprint)
     _register_document(app)

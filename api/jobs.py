@@ -1,8 +1,6 @@
 """/v1/jobs: submit, follow, cancel, retry, delete, take home."""
 
-import hashlib
 import json
-import time
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
@@ -17,6 +15,7 @@ from api.evaluation import Evaluation, submit_evaluation
 from api.idempotency import idempotent, is_repeated, resource_id
 from api.incoming import IncomingFile, SentFile, UploadedFile, safe_name
 from api.intake import Submission, submit_job
+from api.polling import answer, retry_after_s, wait_for_change
 from api.problems import Problem, parse_json_body, problem_response
 from api.replies import json_reply
 from api.schemas import (
@@ -31,13 +30,13 @@ from api.schemas import (
 )
 from api.views import view_job
 from common.errors import InputError, NotFoundError
-from common.jobs.states import JOB_ENDED, JobKind
+from common.jobs.states import JobKind
+from common.jobs.store import JobVersion
 from common.names import FILE_TYPES, Artifact
 from common.params import JobParams
 from storage import keys
 
 RETRY_AFTER_S = 2
-WAIT_STEP_S = 0.25
 FIELDS = {
     JobKind.COLORIZE: ("pages", "archive", "references", "truths", "params", "keep_days"),
     JobKind.EVALUATE: ("real", "output", "references", "keep_days"),
@@ -121,22 +120,16 @@ def list_jobs(query: JobListQuery) -> Response:
 )
 def get_job(path: JobPath, query: JobQuery) -> BaseResponse:
     context = get_context()
-    deadline = time.monotonic() + query.wait
-    first = None
-    while True:
-        view = context.jobs.get_job(context.tenant_id, path.job_id)
-        response = json_reply(view_job(view, context.settings.keep_days))
-        etag = hashlib.sha256(response.get_data()).hexdigest()[:32]
-        first = first or etag
-        ended = view.job.status in JOB_ENDED
-        changed = etag != first or bool(request.if_none_match and etag not in request.if_none_match)
-        if ended or changed or time.monotonic() >= deadline:
-            break
-        time.sleep(WAIT_STEP_S)
-    if not ended:
-        response.headers["Retry-After"] = str(RETRY_AFTER_S)
-    response.set_etag(etag)
-    return response.make_conditional(request)
+    jobs, tenant_id, job_id = context.jobs, context.tenant_id, path.job_id
+
+    def look() -> JobVersion:
+        return jobs.job_version(tenant_id, job_id)
+
+    def view() -> JobReply:
+        return view_job(jobs.get_job(tenant_id, job_id), context.settings.keep_days)
+
+    found = wait_for_change(look, query.wait)
+    return answer(found, view, look, retry_after_s(found))
 
 
 @blueprint.post("/v1/jobs/<job_id>/cancel", summary="Cancel what has not ended", responses={200: JobReply, **ERRORS})

@@ -7,6 +7,7 @@ from pydantic import BaseModel
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.context import get_context
+from api.polling import answer, page_retry_after_s
 from api.problems import Problem, parse_json_body
 from api.replies import json_reply
 from api.schemas import ArtifactPath, JobPath, PageListQuery, PageListReply, PagePath, PageReply, RerunReply
@@ -15,7 +16,7 @@ from common.errors import DatabaseError, InputError, NotFoundError
 from common.hints import Hints, parse_hints
 from common.imaging import MEDIA_TYPES
 from common.jobs.ids import new_id, sha256_hex
-from common.jobs.store import page_params
+from common.jobs.store import PageVersion, page_params
 from common.names import Artifact, Stage, artifact_filename
 from common.params import JobParams, parse_params
 from storage import keys
@@ -33,10 +34,21 @@ def list_pages(path: JobPath, query: PageListQuery) -> Response:
     return json_reply(PageListReply(pages=[view_page(page) for page in pages], next=following))
 
 
-@blueprint.get("/v1/jobs/<job_id>/pages/<int:number>", summary="A page", responses={200: PageReply, **ERRORS})
+@blueprint.get(
+    "/v1/jobs/<job_id>/pages/<int:number>",
+    summary="A page",
+    description="ETag and If-None-Match make polling cheap.",
+    responses={200: PageReply, 304: None, **ERRORS},
+)
 def get_page(path: PagePath) -> Response:
     context = get_context()
-    return json_reply(view_page(context.jobs.get_page(context.tenant_id, path.job_id, path.number)))
+    jobs, here = context.jobs, (context.tenant_id, path.job_id, path.number)
+
+    def look() -> PageVersion:
+        return jobs.page_version(*here)
+
+    found = look()
+    return answer(found, lambda: view_page(jobs.get_page(*here)), look, page_retry_after_s(found.status))
 
 
 @blueprint.get(

@@ -12,8 +12,9 @@ settings = get_settings()
 
 bind = f"{settings.host}:{settings.port}"
 workers = 2
-worker_class = "gthread"
-threads = 16  # requests that wait for a job, or for a slow client, hold one each
+worker_class = "api.pace.PacedWorker"
+# Requests that wait for a job, follow its events or serve a slow client hold one each. Idle ones cost next to nothing.
+threads = 128
 timeout = 120
 graceful_timeout = 30
 keepalive = 5

@@ -6,6 +6,9 @@ A test holds these names against the Procfile, the Celery routes and the registe
 from enum import StrEnum
 from typing import Final
 
+VERSION: Final = "0.7.0"
+"""Nurie's own; as in pyproject.toml."""
+
 
 class Stage(StrEnum):
     """A step of a page, in the order in which a page goes through them."""

@@ -1,16 +1,17 @@
 """What the API does to the truth: create, read, cancel, retry, correct and delete jobs."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import BigInteger, and_, bindparam, cast, delete, func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from common.errors import ConflictError, NotFoundError
 from common.jobs.database import Database
-from common.jobs.ids import content_key
+from common.jobs.ids import content_key, sha256_hex
 from common.jobs.models import WHOLE_SET, Attempt, Delivery, Job, Page, ReferenceModel, Tenant, Upload
 from common.jobs.states import (
     JOB_ENDED,
@@ -81,6 +82,47 @@ class JobView:
     model: ReferenceModel | None
     counts: dict[str, int] = field(default_factory=dict)  # page status → number of pages
     whole_set: SetView | None = None  # None where nothing is scored together
+
+
+@dataclass(frozen=True)
+class JobVersion:
+    status: str
+    model_status: str | None
+    version: str  # SHA-256, hex
+
+
+@dataclass(frozen=True)
+class PageVersion:
+    status: str
+    version: str
+
+
+# All pages and the whole set are in it by the sum of their times of change: the greatest alone would miss a change by a
+# machine whose clock is behind. Whole numbers, whose sum is the same in any order.
+_MICROSECONDS = cast((Page.updated_at - Job.created_at) * 1e6, BigInteger)
+_VERSION = (
+    select(
+        Job.tenant_id,
+        Job.status,
+        Job.updated_at,
+        Job.revision,
+        ReferenceModel.status.label("model_status"),
+        ReferenceModel.progress,
+        ReferenceModel.attempt,
+        ReferenceModel.failures,
+        *(
+            select(figure).where(Page.job_id == Job.id).correlate(Job).scalar_subquery()
+            for figure in (func.count(), func.sum(_MICROSECONDS), func.max(Page.updated_at))
+        ),
+    )
+    .outerjoin(ReferenceModel, ReferenceModel.key == Job.model_key)
+    .where(Job.id == bindparam("job_id"))
+)
+_PAGE_VERSION = (
+    select(Job.tenant_id, Page.status, Page.stage, Page.attempt, Page.updated_at)
+    .join(Job, Job.id == Page.job_id)
+    .where(Page.job_id == bindparam("job_id"), Page.number == bindparam("number"), Page.number != WHOLE_SET)
+)
 
 
 def model_key(references: list[dict[str, Any]], params: JobParams) -> str:
@@ -186,6 +228,26 @@ class JobStore:
         with self._database.reading() as session:
             return self._view(session, _own_job(session, tenant_id, job_id))
 
+    def job_version(self, tenant_id: str, job_id: str) -> JobVersion:
+        """What changes whenever anything changes that `get_job` shows: one statement, for who asks again and again.
+
+        Raises:
+            NotFoundError: no such job of this tenant.
+        """
+        with self._database.reading() as session:
+            found = session.execute(_VERSION, {"job_id": job_id}).one_or_none()
+        if found is None or found[0] != tenant_id:
+            raise NotFoundError(f"no job {job_id}")
+        return JobVersion(found.status, found.model_status, _digest(found))
+
+    def page_version(self, tenant_id: str, job_id: str, number: int) -> PageVersion:
+        """The same for `get_page`."""
+        with self._database.reading() as session:
+            found = session.execute(_PAGE_VERSION, {"job_id": job_id, "number": number}).one_or_none()
+        if found is None or found[0] != tenant_id:
+            raise NotFoundError(f"no page {number} in job {job_id}")
+        return PageVersion(found.status, _digest(found))
+
     def list_jobs(self, tenant_id: str, limit: int, before: str | None, status: str | None) -> list[JobView]:
         """Own jobs, newest first; `before` is the id of the last job of the page of jobs before this one."""
         query = select(Job).where(Job.tenant_id == tenant_id).order_by(Job.id.desc()).limit(limit)
@@ -201,6 +263,15 @@ class JobStore:
         with self._database.reading() as session:
             _own_job(session, tenant_id, job_id)
             return list(session.scalars(query))
+
+    def changed_pages(self, tenant_id: str, job_id: str, after: tuple[float, int], limit: int) -> list[Page]:
+        """Pages of a job behind a time of change and a number, in this order; not the whole set."""
+        since, number = after
+        later = or_(Page.updated_at > since, and_(Page.updated_at == since, Page.number > number))
+        query = select(Page).where(Page.job_id == job_id, Page.number != WHOLE_SET, Page.updated_at >= since, later)
+        with self._database.reading() as session:
+            _own_job(session, tenant_id, job_id)
+            return list(session.scalars(query.order_by(Page.updated_at, Page.number).limit(limit)))
 
     def get_page(self, tenant_id: str, job_id: str, number: int) -> Page:
         with self._database.reading() as session:
@@ -316,6 +387,10 @@ class JobStore:
         ).one_or_none()
         model = session.get_one(ReferenceModel, job.model_key) if job.model_key else None
         return JobView(job, model, counts, SetView(*whole_set) if whole_set else None)
+
+
+def _digest(row: Iterable[object]) -> str:
+    return sha256_hex(repr(tuple(row)).encode())
 
 
 def remove_job(session: Session, job: Job) -> None:
