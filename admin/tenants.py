@@ -29,6 +29,10 @@ def add_parsers(subjects: "argparse._SubParsersAction[argparse.ArgumentParser]")
     revoke = actions.add_parser("revoke", help="let none of its keys in any more; its jobs run to their end")
     revoke.add_argument("tenant")
 
+    secret = actions.add_parser("webhook-secret", help="what its deliveries are signed with, on stdout")
+    secret.add_argument("tenant")
+    secret.add_argument("--replace", action="store_true", help="make another one, which holds from now on")
+
     key = subjects.add_parser("key", help="API keys of tenants")
     actions = key.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="make a key; it is shown once, now, on stdout")
@@ -81,6 +85,11 @@ def _revoke_tenant(tenants: TenantStore, options: argparse.Namespace, console: C
     console.print(f"tenant {options.tenant} revoked; its keys let nobody in any more")
 
 
+def _show_webhook_secret(tenants: TenantStore, options: argparse.Namespace, console: Console) -> None:
+    find = tenants.replace_webhook_secret if options.replace else tenants.webhook_secret
+    console.print(find(options.tenant), soft_wrap=True, markup=False, highlight=False)
+
+
 def _create_key(tenants: TenantStore, options: argparse.Namespace, console: Console) -> None:
     scopes = [Scope(scope) for scope in options.scope or DEFAULT_SCOPES]
     key = tenants.create_key(options.tenant, sorted(set(scopes)), options.label)
@@ -104,6 +113,7 @@ _ACTIONS = {
     ("tenant", "create"): _create_tenant,
     ("tenant", "list"): _list_tenants,
     ("tenant", "revoke"): _revoke_tenant,
+    ("tenant", "webhook-secret"): _show_webhook_secret,
     ("key", "create"): _create_key,
     ("key", "list"): _list_keys,
     ("key", "revoke"): _revoke_key,

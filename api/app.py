@@ -4,7 +4,7 @@ from flask import Response
 from flask_openapi import Info, OpenAPI
 from pydantic import BaseModel
 
-from api import events, files, health, jobs, pages, tenant, uploads, web
+from api import deliveries, events, files, health, jobs, pages, tenant, uploads, web
 from api.auth import register_auth
 from api.context import EXTENSION, Context
 from api.guard import register_guard, require_loopback
@@ -12,6 +12,7 @@ from api.problems import answer_validation_error, register_problems
 from api.quotas import register_rate_limit
 from common.broker import Broker
 from common.jobs.database import Database
+from common.jobs.deliveries import DeliveryStore
 from common.jobs.idempotency import IdempotencyStore
 from common.jobs.models import LOCAL_TENANT
 from common.jobs.store import JobStore
@@ -51,6 +52,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         JobStore(database),
         tenants,
         IdempotencyStore(database),
+        DeliveryStore(database),
         store,
         Broker(settings.broker_url),
     )
@@ -61,7 +63,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     register_auth(app, settings, tenants)
     if settings.auth == "keys":
         register_rate_limit(app, settings)
-    for room in (health, uploads, jobs, events, pages, tenant):
+    for room in (health, uploads, jobs, events, pages, deliveries, tenant):
         app.register_api(room.blueprint)
     app.register_blueprint(files.blueprint)
     app.register_blueprint(web.blueprint)

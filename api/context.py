@@ -8,6 +8,7 @@ from api.auth import get_principal
 from common.broker import Broker
 from common.errors import BrokerError
 from common.jobs.database import Database
+from common.jobs.deliveries import DeliveryStore
 from common.jobs.idempotency import IdempotencyStore
 from common.jobs.store import JobStore
 from common.jobs.tenants import Limits, TenantStore
@@ -25,6 +26,7 @@ class Context:
     jobs: JobStore
     tenants: TenantStore
     idempotency: IdempotencyStore
+    deliveries: DeliveryStore
     store: ObjectStore
     broker: Broker
 

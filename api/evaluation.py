@@ -22,6 +22,7 @@ class Evaluation:
     output: Sequence[IncomingFile] = ()
     references: Sequence[IncomingFile] = ()
     keep_days: float | None = None
+    callback_url: str | None = None
 
 
 def submit_evaluation(context: Context, evaluation: Evaluation, job_id: str) -> None:
@@ -56,6 +57,7 @@ def submit_evaluation(context: Context, evaluation: Evaluation, job_id: str) -> 
                 kept["output"],
                 kept_references,
                 evaluation.keep_days,
+                evaluation.callback_url,
                 stored_bytes=sum(entry["size"] for entries in (*kept.values(), kept_references) for entry in entries),
             ),
             context.limits,

@@ -26,6 +26,7 @@ class Submission:
     truths: Sequence[IncomingFile] = ()
     params: Any = field(default_factory=dict)
     keep_days: float | None = None
+    callback_url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def submit_job(context: Context, submission: Submission, job_id: str) -> None:
                 archive_key,
                 archive_name,
                 submission.keep_days,
+                submission.callback_url,
                 stored_bytes=_count_bytes(submission.archive, references, truths),
             ),
             context.limits,

@@ -34,14 +34,15 @@ from common.jobs.states import JobKind
 from common.jobs.store import JobVersion
 from common.names import FILE_TYPES, Artifact
 from common.params import JobParams
+from common.webhooks import MAX_URL_CHARS, check_callback_url
 from storage import keys
 
 RETRY_AFTER_S = 2
 FIELDS = {
-    JobKind.COLORIZE: ("pages", "archive", "references", "truths", "params", "keep_days"),
-    JobKind.EVALUATE: ("real", "output", "references", "keep_days"),
+    JobKind.COLORIZE: ("pages", "archive", "references", "truths", "params", "keep_days", "callback_url"),
+    JobKind.EVALUATE: ("real", "output", "references", "keep_days", "callback_url"),
 }
-TEXT_FIELDS = ("kind", "params", "keep_days")
+TEXT_FIELDS = ("kind", "params", "keep_days", "callback_url")
 
 ERRORS: ResponseDict = {400: Problem, 404: Problem, 503: Problem}
 
@@ -60,6 +61,7 @@ MULTIPART_SCHEMA = {
         "truths": FILES,
         "params": {"type": "string", "contentMediaType": "application/json", "description": "JobParams as JSON"},
         "keep_days": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_KEEP_DAYS},
+        "callback_url": {"type": "string", "format": "uri", "maxLength": MAX_URL_CHARS},
         "real": FILES | {"description": "evaluate: true pictures"},
         "output": FILES | {"description": "evaluate: results, named like the true pictures"},
     },
@@ -71,7 +73,7 @@ MULTIPART_SCHEMA = {
     summary="Submit a chapter, or results to score",
     description="As multipart with files, or as JSON with upload ids. Answers 202 and where to look. "
     "Kind colorize takes pages or archive, references, truths, params; kind evaluate takes real, output, references. "
-    "Both take keep_days.",
+    "Both take keep_days and callback_url.",
     responses={202: JobReply, 400: Problem, 413: Problem, 415: Problem, 503: Problem},
 )
 @idempotent
@@ -244,8 +246,9 @@ def _read_multipart() -> Submission | Evaluation:
         if name in request.form and name not in TEXT_FIELDS:
             raise InputError(f"{name}: send files, with a file name each")
     keep_days = _read_keep_days(request.form.get("keep_days"))
+    callback_url = _checked_callback(request.form.get("callback_url"))
     if kind is JobKind.EVALUATE:
-        return Evaluation(_sent("real"), _sent("output"), _sent("references"), keep_days)
+        return Evaluation(_sent("real"), _sent("output"), _sent("references"), keep_days, callback_url)
     archives = _sent("archive")
     if len(archives) > 1:
         raise InputError("archive: send one")
@@ -254,7 +257,7 @@ def _read_multipart() -> Submission | Evaluation:
     except (ValueError, RecursionError) as error:
         raise InputError(f"params is not valid JSON: {error}") from None
     archive = archives[0] if archives else None
-    return Submission(_sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days)
+    return Submission(_sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days, callback_url)
 
 
 def _read_keep_days(text: str | None) -> float | None:
@@ -270,6 +273,13 @@ def _read_keep_days(text: str | None) -> float | None:
     return days
 
 
+def _checked_callback(url: str | None) -> str | None:
+    """Raises InputError."""
+    if url is not None:
+        check_callback_url(url, get_context().settings.webhook_networks)
+    return url
+
+
 def _sent(field: str) -> list[IncomingFile]:
     files = request.files.getlist(field)
     return [SentFile(safe_name(file.filename, f"{field}-{index}"), file) for index, file in enumerate(files, 1)]
@@ -278,12 +288,13 @@ def _sent(field: str) -> list[IncomingFile]:
 def _read_json() -> Submission | Evaluation:
     body = JobRequest.model_validate(parse_json_body(request.get_data()))
     _check_fields(body.kind, body.model_fields_set)
+    callback_url = _checked_callback(body.callback_url)
     if body.kind is JobKind.EVALUATE:
         real, output, references = [_uploaded(ids) for ids in (body.real, body.output, body.references)]
-        return Evaluation(real, output, references, body.keep_days)
+        return Evaluation(real, output, references, body.keep_days, callback_url)
     archive = _uploaded([body.archive])[0] if body.archive else None
     pages, references, truths = [_uploaded(ids) for ids in (body.pages, body.references, body.truths)]
-    return Submission(pages, archive, references, truths, body.params, body.keep_days)
+    return Submission(pages, archive, references, truths, body.params, body.keep_days, callback_url)
 
 
 def _uploaded(upload_ids: list[str]) -> list[IncomingFile]:

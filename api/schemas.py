@@ -5,8 +5,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.api_keys import Scope
+from common.jobs.deliveries import DeliveryStatus
 from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
 from common.names import Artifact, Stage
+from common.webhooks import MAX_URL_CHARS
 
 MAX_INTEGER = 2**31 - 1
 """The largest that the database's integers hold."""
@@ -43,6 +45,12 @@ class JobRequest(BaseModel):
     params: dict[str, Any] = Field(default={}, description="Parameters; see JobParams.")
     keep_days: float | None = Field(
         None, gt=0, le=MAX_KEEP_DAYS, description="Days after its end when the job is deleted; null: the server's own."
+    )
+    callback_url: str | None = Field(
+        None,
+        max_length=MAX_URL_CHARS,
+        description="Told when the job ends, by a signed POST (docs/webhooks.md).",
+        examples=["https://example.org/hooks/nurie"],
     )
     real: list[Id] = Field(default=[], description="evaluate: upload ids of the true pictures.")
     output: list[Id] = Field(default=[], description="evaluate: upload ids of the results, named like the true ones.")
@@ -86,6 +94,7 @@ class JobReply(BaseModel):
     started_at: str | None
     finished_at: str | None
     expires_at: str | None = Field(description="The job is deleted after this; null until it has ended.")
+    callback_url: str | None
     links: dict[str, str]
 
 
@@ -117,6 +126,27 @@ class PageReply(BaseModel):
 class PageListReply(BaseModel):
     pages: list[PageReply]
     next: int | None = Field(description="Pass it as `cursor` for the pages after these; null at the end.")
+
+
+class TryView(BaseModel):
+    at: str
+    seconds: float
+    status: int | None = Field(description="HTTP status; null when nothing was answered.")
+    error: str | None = Field(description="null when it was taken.")
+
+
+class DeliveryReply(BaseModel):
+    id: Id = Field(description="The webhook-id, the same at every try.")
+    event: str = Field(examples=["job.ended"])
+    url: str
+    status: DeliveryStatus
+    tries: list[TryView]
+    next_at: str | None = Field(description="When it is tried next; null when it is tried no more.")
+    created_at: str
+
+
+class DeliveryListReply(BaseModel):
+    deliveries: list[DeliveryReply] = Field(description="The latest first.")
 
 
 class JobPath(BaseModel):
@@ -168,6 +198,12 @@ class TenantReply(BaseModel):
     queued_pages: UsageView = Field(description="Pages that have not ended.")
     stored_bytes: UsageView = Field(description="Bytes of uploads, pages and results.")
     requests_per_minute: int | None
+
+
+class WebhookSecretReply(BaseModel):
+    secret: str = Field(
+        description="What deliveries are signed with.", examples=["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"]
+    )
 
 
 class HealthReply(BaseModel):

@@ -7,7 +7,7 @@ from api.auth import get_principal
 from api.context import get_context
 from api.problems import Problem
 from api.replies import json_reply
-from api.schemas import TenantReply, UsageView
+from api.schemas import TenantReply, UsageView, WebhookSecretReply
 
 blueprint = APIBlueprint("tenant", __name__, abp_tags=[Tag(name="tenant", description="Limits, usage, secrets")])
 
@@ -26,3 +26,25 @@ def get_tenant() -> Response:
         requests_per_minute=limits.requests_per_minute,
     )
     return json_reply(reply)
+
+
+@blueprint.get(
+    "/v1/tenant/webhook-secret",
+    summary="What deliveries are signed with",
+    description="Needs the scope admin.",
+    responses={200: WebhookSecretReply, 503: Problem},
+)
+def get_webhook_secret() -> Response:
+    context = get_context()
+    return json_reply(WebhookSecretReply(secret=context.tenants.webhook_secret(context.tenant_id)))
+
+
+@blueprint.post(
+    "/v1/tenant/webhook-secret",
+    summary="Replace what deliveries are signed with",
+    description="Holds for every try from now on. Needs the scope admin.",
+    responses={200: WebhookSecretReply, 503: Problem},
+)
+def replace_webhook_secret() -> Response:
+    context = get_context()
+    return json_reply(WebhookSecretReply(secret=context.tenants.replace_webhook_secret(context.tenant_id)))

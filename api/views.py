@@ -2,9 +2,19 @@
 
 from datetime import UTC, datetime
 
-from api.schemas import ErrorView, JobReply, ModelView, PageCounts, PageReply, StageTiming
+from api.schemas import (
+    DeliveryReply,
+    ErrorView,
+    JobReply,
+    ModelView,
+    PageCounts,
+    PageReply,
+    StageTiming,
+    TryView,
+)
+from common.jobs.deliveries import DeliveryStatus
 from common.jobs.garbage import expiry
-from common.jobs.models import Page, ReferenceModel
+from common.jobs.models import Delivery, Page, ReferenceModel
 from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
 from common.jobs.store import JobView, SetView
 from common.names import SET_ARTIFACTS, Artifact, Stage
@@ -20,6 +30,8 @@ def view_job(view: JobView, keep_days: float) -> JobReply:
     job = view.job
     here = f"/v1/jobs/{job.id}"
     links = {"self": here, "pages": f"{here}/pages"}
+    if job.callback_url is not None:
+        links["deliveries"] = f"{here}/deliveries"
     if job.result_key is not None:
         links["result"] = f"{here}/result"
     if view.whole_set is not None:
@@ -36,6 +48,7 @@ def view_job(view: JobView, keep_days: float) -> JobReply:
         started_at=job.started_at and iso_time(job.started_at),
         finished_at=job.finished_at and iso_time(job.finished_at),
         expires_at=job.finished_at and iso_time(expiry(job.finished_at, job.keep_days or keep_days)),
+        callback_url=job.callback_url,
         links=links,
     )
 
@@ -54,6 +67,18 @@ def view_page(page: Page) -> PageReply:
         metrics=page.metrics,
         artifacts={artifact: f"{here}/{artifact}" for artifact in PUBLIC_ARTIFACTS if artifact in page.artifacts},
         updated_at=iso_time(page.updated_at),
+    )
+
+
+def view_delivery(delivery: Delivery) -> DeliveryReply:
+    return DeliveryReply(
+        id=delivery.id,
+        event=delivery.event,
+        url=delivery.url,
+        status=DeliveryStatus(delivery.status),
+        tries=[TryView(**entry | {"at": iso_time(entry["at"])}) for entry in delivery.tries],
+        next_at=iso_time(delivery.next_at) if delivery.status == DeliveryStatus.PENDING else None,
+        created_at=iso_time(delivery.created_at),
     )
 
 

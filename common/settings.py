@@ -1,11 +1,12 @@
 """All settings of Nurie: environment variables with the prefix `NURIE_`, read by this one class."""
 
 from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from common.archives import ArchiveLimits
 from common.imaging import ImageLimits
@@ -102,9 +103,20 @@ class Settings(BaseSettings):
     )
     sweep_s: float = Field(3600, gt=0, description="How often control deletes what is kept no longer, in seconds.")
 
+    # Webhooks
+    webhook_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = Field(
+        (),
+        description="Networks that callbacks may go to beside the Internet, such as 10.1.0.0/16 (docs/webhooks.md).",
+    )
+
     # Logs
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
     log_level: str = Field("INFO", description="Lowest level that is logged.")
+
+    @field_validator("webhook_networks", mode="before")
+    @classmethod
+    def _split(cls, given: object) -> object:
+        return [ip_network(one.strip()) for one in given.split(",") if one.strip()] if isinstance(given, str) else given
 
     @property
     def image_limits(self) -> ImageLimits:
@@ -135,7 +147,11 @@ def describe_settings() -> str:
     rows = ["| variable | default | |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = (
-            "in the data folder" if field.default_factory else "–" if field.default is None else f"`{field.default}`"
+            "in the data folder"
+            if field.default_factory
+            else "–"
+            if field.default in (None, ())
+            else f"`{field.default}`"
         )
         rows.append(f"| `NURIE_{name.upper()}` | {default} | {field.description} |")
     return "\n".join(rows) + "\n"

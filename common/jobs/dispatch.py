@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from common.errors import WorkerLostError
 from common.jobs.database import Database
+from common.jobs.deliveries import queue_news
 from common.jobs.feeding import PageMessage, feed_pages, has_room
 from common.jobs.models import WHOLE_SET, Job, Page, ReferenceModel
 from common.jobs.states import (
@@ -216,17 +217,17 @@ class DispatchStore:
             job.status, job.result_key, job.revision = outcome, result_key, job.revision + 1
             job.stored_bytes += result_bytes  # those of earlier results stay, as long as the job does
             job.finished_at = job.updated_at = now
+            queue_news(session, job)
             return outcome
 
     def fail_job(self, job_id: str) -> None:
         """End a job that cannot be packaged: a bug of ours, which the log tells about."""
         now = time.time()
         with self._database.writing() as session:
-            session.execute(
-                update(Job)
-                .where(Job.id == job_id, Job.status.in_(job_sources(JobStatus.FAILED)))
-                .values(status=JobStatus.FAILED, finished_at=now, updated_at=now)
-            )
+            job = session.get(Job, job_id, with_for_update=True)
+            if job is not None and job.status in job_sources(JobStatus.FAILED):
+                job.status, job.finished_at, job.updated_at = JobStatus.FAILED, now, now
+                queue_news(session, job)
 
     def _give_up_holder(self, session: Session, page: Page, now: float) -> None:
         holder, page.worker, page.lease_until, page.updated_at = page.worker, None, None, now

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from common.errors import ConflictError, NotFoundError
 from common.jobs.database import Database
+from common.jobs.deliveries import queue_news
 from common.jobs.ids import content_key, sha256_hex
 from common.jobs.models import WHOLE_SET, Attempt, Delivery, Job, Page, ReferenceModel, Tenant, Upload
 from common.jobs.states import (
@@ -48,6 +49,7 @@ class NewJob:
     archive_key: str | None = None
     archive_name: str | None = None
     keep_days: float | None = None  # after its end; None: as the settings say
+    callback_url: str | None = None  # told when the job ends
     stored_bytes: int = 0  # references, truths, archive
 
 
@@ -61,6 +63,7 @@ class NewEvaluation:
     output: list[dict[str, Any]]
     references: list[dict[str, Any]]
     keep_days: float | None = None
+    callback_url: str | None = None
     stored_bytes: int = 0  # all of its pictures
 
 
@@ -186,6 +189,7 @@ class JobStore:
                 archive_name=new.archive_name,
                 unpacked=new.archive_key is None,
                 keep_days=new.keep_days,
+                callback_url=new.callback_url,
                 stored_bytes=new.stored_bytes,
                 created_at=now,
                 updated_at=now,
@@ -212,6 +216,7 @@ class JobStore:
                 sets={"real": new.real, "output": new.output},
                 unpacked=True,
                 keep_days=new.keep_days,
+                callback_url=new.callback_url,
                 stored_bytes=new.stored_bytes,
                 created_at=now,
                 updated_at=now,
@@ -282,19 +287,16 @@ class JobStore:
         """Cancel what has not ended; a job that has ended already stays as it is."""
         now = time.time()
         with self._database.writing() as session:
-            _own_job(session, tenant_id, job_id, lock=True)
+            job = _own_job(session, tenant_id, job_id, lock=True)
+            if job.status not in job_sources(JobStatus.CANCELLED):
+                return
+            job.status, job.finished_at, job.updated_at = JobStatus.CANCELLED, now, now
             session.execute(
-                update(Job)
-                .where(Job.id == job_id, Job.status.in_(job_sources(JobStatus.CANCELLED)))
-                .values(status=JobStatus.CANCELLED, finished_at=now, updated_at=now)
+                update(Page)
+                .where(Page.job_id == job_id, Page.status.in_(page_sources(PageStatus.CANCELLED)))
+                .values(status=PageStatus.CANCELLED, stage=None, lease_until=None, updated_at=now)
             )
-            job = session.get_one(Job, job_id, populate_existing=True)
-            if job.status == JobStatus.CANCELLED:
-                session.execute(
-                    update(Page)
-                    .where(Page.job_id == job_id, Page.status.in_(page_sources(PageStatus.CANCELLED)))
-                    .values(status=PageStatus.CANCELLED, stage=None, lease_until=None, updated_at=now)
-                )
+            queue_news(session, job)
 
     def retry_job(self, tenant_id: str, job_id: str) -> int:
         """Queue what failed of a job that has ended once more: pages, and their scoring together; returns how many.

@@ -13,6 +13,7 @@ from common.jobs.database import Database
 from common.jobs.models import WHOLE_SET, ApiKey, Job, Page, Tenant, Upload
 from common.jobs.states import PAGE_ENDED
 from common.settings import Settings
+from common.webhooks import make_secret
 
 
 @dataclass(frozen=True)
@@ -133,9 +134,31 @@ class TenantStore:
             return None
         return Principal(tenant.id, found.id, granted(found.scopes), self.limits_of(tenant))
 
+    def webhook_secret(self, tenant_id: str) -> str:
+        """What the tenant's deliveries are signed with; made where there is none yet. Raises NotFoundError."""
+        with self._database.writing() as session:
+            _tenant(session, tenant_id)
+            return ensure_webhook_secret(session, tenant_id)
+
+    def replace_webhook_secret(self, tenant_id: str) -> str:
+        """Sign with another secret from now on. Raises NotFoundError."""
+        with self._database.writing() as session:
+            _tenant(session, tenant_id).webhook_secret = secret = make_secret()
+        return secret
+
     def usage(self, tenant_id: str) -> Usage:
         with self._database.reading() as session:
             return _usage(session, tenant_id)
+
+
+def ensure_webhook_secret(session: Session, tenant_id: str) -> str:
+    """A tenant's signing secret, inside the caller's transaction; made where there is none yet."""
+    tenant = session.get_one(Tenant, tenant_id)
+    if tenant.webhook_secret is None:
+        # Somebody may make one at the same moment: who holds the row decides.
+        tenant = session.get_one(Tenant, tenant_id, with_for_update={"key_share": True}, populate_existing=True)
+        tenant.webhook_secret = tenant.webhook_secret or make_secret()
+    return tenant.webhook_secret
 
 
 def require_room(session: Session, tenant_id: str, limits: Limits, *, pages: int = 0, new_bytes: int = 0) -> None:

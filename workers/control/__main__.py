@@ -5,12 +5,14 @@ import threading
 
 from common.broker import Broker
 from common.jobs.database import Database
+from common.jobs.deliveries import DeliveryStore
 from common.jobs.dispatch import DispatchStore
 from common.jobs.garbage import GarbageStore
 from common.logging import configure_logging, get_logger
 from common.settings import get_settings
 from storage.configured import open_configured_store
 from workers.celery import app
+from workers.control.delivering import Deliverer
 from workers.control.loop import Control
 
 
@@ -31,7 +33,14 @@ def main() -> None:
     )
     get_logger(__name__).info("control started")
     garbage = GarbageStore(database, keep_days=settings.keep_days)
-    Control(settings, dispatch, store, Broker(settings.broker_url), app, garbage=garbage).run(stop)
+    deliverer = Deliverer(DeliveryStore(database), settings.webhook_networks, settings.poll_s)
+    delivering = threading.Thread(target=deliverer.run, args=(stop,), name="deliveries")
+    delivering.start()
+    try:
+        Control(settings, dispatch, store, Broker(settings.broker_url), app, garbage=garbage).run(stop)
+    finally:
+        stop.set()
+        delivering.join()
     get_logger(__name__).info("control stopped")
 
 
