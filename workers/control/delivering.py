@@ -7,11 +7,13 @@ more of the answer than its head.
 
 import asyncio
 import socket
+import ssl
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Final
@@ -136,7 +138,7 @@ async def _post(due: DueDelivery, networks: tuple[Network, ...], timestamp: int)
     # To the very address that was looked at: asked again, the name might lead elsewhere. No proxy of the environment
     # either, which would look the name up by itself.
     async with (
-        httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=TIMEOUT_S) as client,
+        httpx.AsyncClient(verify=_tls(), trust_env=False, follow_redirects=False, timeout=TIMEOUT_S) as client,
         client.stream(
             "POST",
             url.copy_with(host=str(address)),
@@ -146,6 +148,12 @@ async def _post(due: DueDelivery, networks: tuple[Network, ...], timestamp: int)
         ) as response,
     ):
         return response.status_code, response.headers.get("Retry-After")
+
+
+@lru_cache(maxsize=1)
+def _tls() -> ssl.SSLContext:
+    """Made once: reading all roots takes longer than a delivery."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 async def _resolve(url: httpx.URL, networks: tuple[Network, ...]) -> Address:
