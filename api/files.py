@@ -48,7 +48,8 @@ def put_file(key: str) -> Response:
     assert allowed.size is not None
     if request.content_length != allowed.size:
         raise InputError(f"{request.content_length} bytes were sent, {allowed.size} were announced")
-    store.receive(key, request.stream, allowed.size)  # type: ignore[arg-type]  # readable is all that is asked
+    # Readable is all that is asked of the stream.
+    store.receive(key, request.stream, allowed.size, allowed.sha256)  # type: ignore[arg-type]
     return Response(status=200)
 
 

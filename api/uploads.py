@@ -36,7 +36,7 @@ def create_upload() -> Response:
     upload_id = resource_id()
     key = keys.upload(context.tenant_id, upload_id)
     presigned = context.store.presign_put(
-        key, size=body.size, media_type=OCTETS, expires_s=context.settings.url_lifetime_s
+        key, size=body.size, media_type=OCTETS, expires_s=context.settings.url_lifetime_s, sha256=body.sha256
     )
     upload = Upload(
         id=upload_id,

@@ -5,6 +5,7 @@ renames it into place, so no file ever changes and a copy can be a hard link.
 """
 
 import errno
+import hashlib
 import os
 import shutil
 import time
@@ -49,23 +50,26 @@ class LocalStore:
         stream = BytesIO(data) if isinstance(data, bytes) else data
         self._write(key, lambda file: shutil.copyfileobj(stream, file, CHUNK_BYTES))
 
-    def receive(self, key: str, stream: BinaryIO, size: int) -> None:
-        """Write an upload from outside, of exactly `size` bytes; otherwise nothing is kept.
+    def receive(self, key: str, stream: BinaryIO, size: int, sha256: str | None = None) -> None:
+        """Write an upload from outside, of exactly `size` bytes with this SHA-256 (hex); otherwise nothing is kept.
 
         Raises:
             TooLargeError: the stream goes on after `size` bytes; no more than one byte beyond is read.
-            InputError: the stream ends before.
+            InputError: the stream ends before, or its SHA-256 is another.
         """
 
         def copy_exactly(file: BinaryIO) -> None:
-            left = size
+            left, digest = size, hashlib.sha256()
             while left and (chunk := stream.read(min(CHUNK_BYTES, left))):
                 left -= len(chunk)
+                digest.update(chunk)
                 file.write(chunk)
             if left:
                 raise InputError(f"the upload ended after {size - left} bytes; {size} were announced")
             if stream.read(1):
                 raise TooLargeError(f"the upload is larger than the {size} bytes that were announced")
+            if sha256 not in (None, digest.hexdigest()):
+                raise InputError("the SHA-256 of what was sent is not the one that was announced")
 
         self._write(key, copy_exactly)
 
@@ -152,9 +156,13 @@ class LocalStore:
             params["filename"] = filename
         return signing.sign_url(self._base_url, self._secret, "GET", check_key(key), params)
 
-    def presign_put(self, key: str, *, size: int, media_type: str, expires_s: int) -> PresignedUpload:
+    def presign_put(
+        self, key: str, *, size: int, media_type: str, expires_s: int, sha256: str | None = None
+    ) -> PresignedUpload:
         expires = int(time.time()) + expires_s
         params = {"expires": str(expires), "size": str(size), "type": media_type}
+        if sha256 is not None:
+            params["sha256"] = sha256
         url = signing.sign_url(self._base_url, self._secret, "PUT", check_key(key), params)
         return PresignedUpload(url, {"Content-Type": media_type}, datetime.fromtimestamp(expires, UTC))
 

@@ -76,8 +76,13 @@ class ObjectStore(Protocol):
     def presign_get(self, key: str, *, expires_s: int, filename: str | None, media_type: str) -> str:
         """Make a URL that reads the object for `expires_s` seconds, saved as `filename` when one is given."""
 
-    def presign_put(self, key: str, *, size: int, media_type: str, expires_s: int) -> PresignedUpload:
-        """Make a URL that takes exactly `size` bytes for the key, for `expires_s` seconds."""
+    def presign_put(
+        self, key: str, *, size: int, media_type: str, expires_s: int, sha256: str | None = None
+    ) -> PresignedUpload:
+        """Make a URL that takes exactly `size` bytes for the key, for `expires_s` seconds.
+
+        With `sha256` (hex) only those very bytes, where the store checks it: whoever takes them up must check too.
+        """
 
     def ensure(self) -> None:
         """Make the folder or bucket if it is missing."""

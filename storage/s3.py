@@ -1,6 +1,7 @@
 """The object store in an S3 bucket, of Amazon or any compatible server. The one file that imports boto3.
 
-Asked of the server is only what all of them have: no conditional writes, no POST forms, no newer checksums.
+Asked of the server is only what all of them have: no conditional writes, no POST forms, no newer checksums. A client's
+upload carries one in a signed header, which servers that know no such checksums leave alone.
 """
 
 import base64
@@ -34,6 +35,7 @@ MULTIPART_BYTES: Final = 16 << 20
 READ_BYTES: Final = 1 << 20
 DELETE_BATCH: Final = 1000
 """The most keys that S3 takes in one request."""
+CHECKSUM_HEADER: Final = "x-amz-checksum-sha256"
 MISSING_OBJECT_CODES: Final = ("NoSuchKey", "NotFound", "404")
 
 
@@ -184,12 +186,17 @@ class S3Store:
         with self._mapped(key):
             return self._client.generate_presigned_url("get_object", Params=params, ExpiresIn=expires_s)
 
-    def presign_put(self, key: str, *, size: int, media_type: str, expires_s: int) -> PresignedUpload:
+    def presign_put(
+        self, key: str, *, size: int, media_type: str, expires_s: int, sha256: str | None = None
+    ) -> PresignedUpload:
         params = {"Bucket": self._bucket, "Key": self._full(key), "ContentLength": size, "ContentType": media_type}
+        headers = {"Content-Type": media_type}
+        if sha256 is not None:
+            params["ChecksumSHA256"] = headers[CHECKSUM_HEADER] = base64.b64encode(bytes.fromhex(sha256)).decode()
         expires_at = datetime.now(UTC) + timedelta(seconds=expires_s)
         with self._mapped(key):
             url = self._client.generate_presigned_url("put_object", Params=params, ExpiresIn=expires_s)
-        return PresignedUpload(url, {"Content-Type": media_type}, expires_at)
+        return PresignedUpload(url, headers, expires_at)
 
     def ensure(self) -> None:
         with self._mapped("the bucket"):

@@ -1,7 +1,7 @@
 """Signed URLs for the local store, which our own API serves. Pure.
 
-`{base_url}/storage/{key}?expires=…[&size=…&type=…&filename=…]&signature=…`: HMAC-SHA256 over the method, the key and
-every parameter. Nothing in such a URL can be changed, left out or added.
+`{base_url}/storage/{key}?expires=…[&size=…&sha256=…&type=…&filename=…]&signature=…`: HMAC-SHA256 over the method, the
+key and every parameter. Nothing in such a URL can be changed, left out or added.
 """
 
 import hmac
@@ -20,11 +20,12 @@ class SignatureError(InputError):
 
 @dataclass(frozen=True)
 class SignedRequest:
-    """What a signed URL allows: the size in bytes of an upload; type and name of a download."""
+    """What a signed URL allows: size in bytes and SHA-256 (hex) of an upload; type and name of a download."""
 
     size: int | None
     media_type: str | None
     filename: str | None
+    sha256: str | None = None
 
 
 def sign_url(base_url: str, secret: str, method: str, key: str, params: Mapping[str, str]) -> str:
@@ -54,7 +55,10 @@ def verify(secret: str, method: str, key: str, params: Mapping[str, str]) -> Sig
     if time.time() > int(rest["expires"]):
         raise SignatureError("the URL has expired: ask for a new one")
     return SignedRequest(
-        size=int(rest["size"]) if "size" in rest else None, media_type=rest.get("type"), filename=rest.get("filename")
+        size=int(rest["size"]) if "size" in rest else None,
+        media_type=rest.get("type"),
+        filename=rest.get("filename"),
+        sha256=rest.get("sha256"),
     )
 
 

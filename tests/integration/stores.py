@@ -35,7 +35,7 @@ class LocalHandler(BaseHTTPRequestHandler):
             if self.command == "PUT":
                 assert signed.size is not None
                 length = int(self.headers["Content-Length"])
-                self.server.store.receive(key, io.BytesIO(self.rfile.read(length)), signed.size)
+                self.server.store.receive(key, io.BytesIO(self.rfile.read(length)), signed.size, signed.sha256)
             else:
                 with self.server.store.open(key) as stream:
                     body = stream.read()

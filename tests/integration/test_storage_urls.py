@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 import httpx
 import pytest
 
+from common.jobs.ids import sha256_hex
 from storage import signing
 from storage.local import LocalStore
 from storage.protocol import ObjectStore
@@ -31,6 +32,22 @@ def test_a_presigned_upload_is_stored(store: ObjectStore) -> None:
 def test_a_presigned_upload_of_another_size_is_refused(store: ObjectStore, body: bytes) -> None:
     upload = store.presign_put("up", size=len(DATA), media_type=PNG, expires_s=60)
     assert httpx.put(upload.url, content=body, headers=upload.headers).status_code in (400, 403)
+    assert list(store.list_keys("")) == []
+
+
+def test_a_presigned_upload_may_be_bound_to_its_checksum(store: ObjectStore) -> None:
+    upload = store.presign_put("up", size=len(DATA), media_type=PNG, expires_s=60, sha256=sha256_hex(DATA))
+    assert httpx.put(upload.url, content=DATA, headers=upload.headers).status_code == 200
+    assert store.get("up") == DATA
+    store.delete("up")
+    if isinstance(store, LocalStore):
+        other = httpx.put(upload.url, content=DATA[::-1], headers=upload.headers)
+    else:
+        # The test server knows no such checksums; but nobody can send another one than was announced.
+        name = "x-amz-checksum-sha256"
+        assert name in unquote(upload.url)
+        other = httpx.put(upload.url, content=DATA, headers=upload.headers | {name: "A" * 43 + "="})
+    assert other.status_code in (400, 403)
     assert list(store.list_keys("")) == []
 
 
