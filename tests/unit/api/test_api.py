@@ -110,7 +110,9 @@ def test_an_upload_that_was_never_sent_or_is_another_file_is_refused(client, con
 
     upload = client.post("/v1/uploads", json={"filename": "a.png", "size": len(COLOURED), "sha256": "0" * 64}).json
     url = urlsplit(upload["url"])
-    assert client.put(f"{url.path}?{url.query}", data=COLOURED, headers=upload["headers"]).status_code == 200
+    sent = client.put(f"{url.path}?{url.query}", data=COLOURED, headers=upload["headers"])
+    assert (sent.status_code, sent.json["code"]) == (400, "bad_request")
+    context.store.put(keys.upload(LOCAL_TENANT, upload["id"]), COLOURED, media_type="x/y")  # checks nothing
     reply = client.post("/v1/jobs", json={"pages": [upload["id"]], "references": [upload["id"]]})
     assert "SHA-256" in reply.json["detail"]
     assert context.jobs.list_jobs(LOCAL_TENANT, 10, None, None) == []
