@@ -4,6 +4,7 @@ Without these checks any web page that the user visits could reach a server on l
 form that posts across origins.
 """
 
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -31,8 +32,7 @@ def register_guard(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def refuse_foreign_hosts() -> Response | None:
-        host = _hostname(f"//{request.host}")
-        if not (_is_loopback(host) or host == public):
+        if not _is_own(request.host, public):
             return problem_response(403, "forbidden_host", f"Host {request.host[:100]!r} is not this server's")
         origin = request.headers.get("Origin")
         if origin and request.method not in SAFE_METHODS and _netloc(origin) != request.host:
@@ -45,6 +45,12 @@ def _netloc(url: str) -> str:
         return urlsplit(url).netloc
     except ValueError:
         return ""
+
+
+@lru_cache(maxsize=100)
+def _is_own(host: str, public: str | None) -> bool:
+    name = _hostname(f"//{host}")
+    return name == public or _is_loopback(name)
 
 
 def _hostname(url: str) -> str:

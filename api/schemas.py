@@ -1,5 +1,6 @@
 """What the API takes and gives, as Pydantic models: the source of the OpenAPI document."""
 
+from functools import cache
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +15,19 @@ MAX_INTEGER = 2**31 - 1
 """The largest that the database's integers hold."""
 MAX_KEEP_DAYS = 365
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", examples=["019ab3c7d2e40123456789abcdef0123"])]
+
+
+class Asked(BaseModel):
+    """Parameters of a path or a query. The framework asks for their schema at every request, which takes its time."""
+
+    @classmethod
+    def model_json_schema(cls, *arguments: Any, **options: Any) -> dict[str, Any]:
+        return _schema(cls, arguments, tuple(options.items()))
+
+
+@cache
+def _schema(model: type[Asked], arguments: tuple[Any, ...], options: tuple[tuple[str, Any], ...]) -> dict[str, Any]:
+    return super(Asked, model).model_json_schema(*arguments, **dict(options))
 
 
 class UploadRequest(BaseModel):
@@ -149,7 +163,7 @@ class DeliveryListReply(BaseModel):
     deliveries: list[DeliveryReply] = Field(description="The latest first.")
 
 
-class JobPath(BaseModel):
+class JobPath(Asked):
     job_id: str
 
 
@@ -161,17 +175,17 @@ class ArtifactPath(PagePath):
     artifact: str
 
 
-class JobQuery(BaseModel):
+class JobQuery(Asked):
     wait: float = Field(0, ge=0, le=30, description="Answer when the job changes, or after so many seconds.")
 
 
-class JobListQuery(BaseModel):
+class JobListQuery(Asked):
     limit: int = Field(20, ge=1, le=100)
     cursor: Id | None = None
     status: JobStatus | None = None
 
 
-class PageListQuery(BaseModel):
+class PageListQuery(Asked):
     limit: int = Field(100, ge=1, le=1000)
     cursor: int = Field(0, ge=0, le=MAX_INTEGER)
 

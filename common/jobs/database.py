@@ -2,15 +2,15 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy import Connection, Dialect, Engine, Select, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -44,6 +44,34 @@ class Database:
         """Raises DatabaseError when the database does not answer."""
         with _mapped(), Session(self._engine, expire_on_commit=False) as session:
             yield session
+
+    def ask(self, statement: Select[*tuple[Any, ...]], **parameters: object) -> Sequence[Sequence[Any]]:
+        """All rows of a query that is asked very often: compiled once, and put to the driver as it is.
+
+        A session takes three times as long for a small query. Columns come as the driver gives them, JSON as text.
+
+        Raises:
+            DatabaseError: the database does not answer.
+        """
+        text, names, constants = _compile(statement, self._engine.dialect)
+        values = constants | parameters
+        with _mapped(self._away):
+            connection = self._engine.raw_connection()
+            try:
+                cursor = connection.cursor()
+                cursor.execute(text, values if names is None else [values[name] for name in names])
+                return cursor.fetchall()
+            except self._away as error:
+                connection.invalidate(error)  # whether it is of use still nobody knows
+                raise
+            finally:
+                connection.close()
+
+    @property
+    def _away(self) -> tuple[type[Exception], ...]:
+        """`OUTAGES`, and what SQLAlchemy wraps as such, by the driver's own names."""
+        driver = self._engine.dialect.loaded_dbapi
+        return *OUTAGES, driver.OperationalError, driver.InterfaceError, driver.InternalError
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -86,11 +114,18 @@ class Database:
         self._engine.dispose()
 
 
+@lru_cache(maxsize=64)
+def _compile(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> tuple[str, Sequence[str] | None, dict[str, Any]]:
+    """A query as the driver takes it: its text, the order of its parameters (None: by name), and its constants."""
+    compiled = statement.compile(dialect=dialect)
+    return str(compiled), compiled.positiontup, dict(compiled.params)
+
+
 @contextmanager
-def _mapped() -> Iterator[None]:
+def _mapped(outages: tuple[type[Exception], ...] = OUTAGES) -> Iterator[None]:
     try:
         yield
-    except OUTAGES as error:
+    except outages as error:
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise DatabaseError(f"the database does not answer: {reason}") from error
 
@@ -99,7 +134,9 @@ def _create_engine(url: str, *, foreign_keys: bool = True) -> Engine:
     parsed = make_url(url)
     is_silent_on_it = parsed.get_backend_name() == "postgresql" and "connect_timeout" not in parsed.query
     options = {"connect_timeout": CONNECT_TIMEOUT_S} if is_silent_on_it else {}
-    engine = create_engine(parsed, pool_pre_ping=True, connect_args=options)
+    # A server may have closed a connection while it lay in the pool; a file cannot.
+    is_server = parsed.get_backend_name() != "sqlite"
+    engine = create_engine(parsed, pool_pre_ping=is_server, connect_args=options)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", partial(_configure_sqlite, foreign_keys=foreign_keys))
         event.listen(engine, "begin", _begin_sqlite)

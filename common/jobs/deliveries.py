@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from common.errors import NotFoundError
 from common.jobs.database import Database
-from common.jobs.ids import new_id
+from common.jobs.ids import is_id, new_id
 from common.jobs.models import WHOLE_SET, Delivery, Job, Page
 from common.jobs.tenants import ensure_webhook_secret
 
@@ -153,7 +153,7 @@ class DeliveryStore:
         """A job's deliveries, the latest first. Raises NotFoundError."""
         query = select(Delivery).where(Delivery.job_id == job_id).order_by(Delivery.id.desc()).limit(limit)
         with self._database.reading() as session:
-            job = session.get(Job, job_id)
+            job = session.get(Job, job_id) if is_id(job_id) else None
             if job is None or job.tenant_id != tenant_id:
                 raise NotFoundError(f"no job {job_id}")
             return list(session.scalars(query))

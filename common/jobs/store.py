@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from common.errors import ConflictError, NotFoundError
 from common.jobs.database import Database
 from common.jobs.deliveries import queue_news
-from common.jobs.ids import content_key, sha256_hex
+from common.jobs.ids import content_key, is_id, sha256_hex
 from common.jobs.models import WHOLE_SET, Attempt, Delivery, Job, Page, ReferenceModel, Tenant, Upload
 from common.jobs.states import (
     JOB_ENDED,
@@ -102,24 +102,25 @@ class PageVersion:
 
 # All pages and the whole set are in it by the sum of their times of change: the greatest alone would miss a change by a
 # machine whose clock is behind. Whole numbers, whose sum is the same in any order.
-_MICROSECONDS = cast((Page.updated_at - Job.created_at) * 1e6, BigInteger)
+_CHANGES = func.sum(cast((Page.updated_at - Job.created_at) * 1e6, BigInteger))
 _VERSION = (
     select(
         Job.tenant_id,
         Job.status,
+        ReferenceModel.status,
         Job.updated_at,
         Job.revision,
-        ReferenceModel.status.label("model_status"),
         ReferenceModel.progress,
         ReferenceModel.attempt,
         ReferenceModel.failures,
-        *(
-            select(figure).where(Page.job_id == Job.id).correlate(Job).scalar_subquery()
-            for figure in (func.count(), func.sum(_MICROSECONDS), func.max(Page.updated_at))
-        ),
+        func.count(Page.number),
+        _CHANGES,
+        func.max(Page.updated_at),
     )
     .outerjoin(ReferenceModel, ReferenceModel.key == Job.model_key)
+    .outerjoin(Page, Page.job_id == Job.id)
     .where(Job.id == bindparam("job_id"))
+    .group_by(Job.id, ReferenceModel.key)
 )
 _PAGE_VERSION = (
     select(Job.tenant_id, Page.status, Page.stage, Page.attempt, Page.updated_at)
@@ -239,19 +240,18 @@ class JobStore:
         Raises:
             NotFoundError: no such job of this tenant.
         """
-        with self._database.reading() as session:
-            found = session.execute(_VERSION, {"job_id": job_id}).one_or_none()
-        if found is None or found[0] != tenant_id:
+        rows = self._database.ask(_VERSION, job_id=job_id) if is_id(job_id) else ()
+        if not rows or rows[0][0] != tenant_id:
             raise NotFoundError(f"no job {job_id}")
-        return JobVersion(found.status, found.model_status, _digest(found))
+        _, status, model_status, *_ = rows[0]
+        return JobVersion(status, model_status, _digest(rows[0]))
 
     def page_version(self, tenant_id: str, job_id: str, number: int) -> PageVersion:
         """The same for `get_page`."""
-        with self._database.reading() as session:
-            found = session.execute(_PAGE_VERSION, {"job_id": job_id, "number": number}).one_or_none()
-        if found is None or found[0] != tenant_id:
+        rows = self._database.ask(_PAGE_VERSION, job_id=job_id, number=number) if is_id(job_id) else ()
+        if not rows or rows[0][0] != tenant_id:
             raise NotFoundError(f"no page {number} in job {job_id}")
-        return PageVersion(found.status, _digest(found))
+        return PageVersion(rows[0][1], _digest(rows[0]))
 
     def list_jobs(self, tenant_id: str, limit: int, before: str | None, status: str | None) -> list[JobView]:
         """Own jobs, newest first; `before` is the id of the last job of the page of jobs before this one."""
@@ -415,7 +415,7 @@ def _require_new(session: Session, job_id: str) -> None:
 
 def _own_job(session: Session, tenant_id: str, job_id: str, *, lock: bool = False) -> Job:
     # Who changes a job's pages locks the job first: all do it in this order.
-    job = session.get(Job, job_id, with_for_update=lock)
+    job = session.get(Job, job_id, with_for_update=lock) if is_id(job_id) else None
     if job is None or job.tenant_id != tenant_id:
         raise NotFoundError(f"no job {job_id}")
     return job

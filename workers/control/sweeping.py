@@ -12,6 +12,7 @@ from typing import TypeVar
 from common.errors import NurieError
 from common.jobs.garbage import DAY_S, GarbageStore, PageNow
 from common.jobs.idempotency import KEPT_S
+from common.jobs.ids import is_id
 from common.logging import get_logger
 from common.settings import Settings
 from storage import keys
@@ -28,7 +29,6 @@ HINTS_GRACE_S = 3600.0
 
 Item = TypeVar("Item")
 
-_ID = re.compile(r"[0-9a-f]{32}")
 _MODEL = re.compile(r"models/cgan/(?P<key>[0-9a-f]{64})\.(safetensors|json)")
 _ATTEMPT = re.compile(r"a(?P<attempt>[0-9]+)/")
 _HINTS = re.compile(r"user/(?P<token>[0-9a-f]{32})\.json")
@@ -189,7 +189,7 @@ def _is_left_over(name: str, page: PageNow) -> bool:
 
 def _is_older(new_id: str, before: float) -> bool:
     """Whether an id of ours was made before then; False for what is none."""
-    return bool(_ID.fullmatch(new_id)) and int(new_id[:12], 16) / 1000 < before
+    return is_id(new_id) and int(new_id[:12], 16) / 1000 < before
 
 
 def _last_use(objects: dict[str, ObjectInfo]) -> float:

@@ -2,9 +2,10 @@
 
 import socket
 import threading
+import time
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import bindparam, func, select, text
 
 from common.errors import DatabaseError
 from common.jobs import database as database_module
@@ -31,9 +32,12 @@ def test_a_stopped_server_is_an_outage_and_the_same_database_works_when_it_is_ba
                 jobs.list_jobs(LOCAL_TENANT, 9, None, None)
             with pytest.raises(DatabaseError):
                 jobs.ensure_tenant("another")
+            with pytest.raises(DatabaseError):
+                database.ask(select(Tenant.id))
     finally:
         postgres.server.start()
     jobs.ensure_tenant("another")
+    assert sorted(database.ask(select(Tenant.id))) == [("another",), (LOCAL_TENANT,)]
     assert jobs.list_jobs(LOCAL_TENANT, 9, None, None) == []
 
 
@@ -104,6 +108,36 @@ def test_a_session_that_an_administrator_ends_is_an_outage(database, database_ur
         tenant(session)
     other.close()
     database.check()
+
+
+@on_postgresql
+def test_a_query_that_an_administrator_ends_is_an_outage(database, database_url):
+    other, refused = Database(database_url), []
+
+    def ask() -> None:
+        try:
+            database.ask(select(func.pg_sleep(60)))
+        except DatabaseError as error:
+            refused.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'"
+    deadline = time.monotonic() + LIMIT_S
+    while thread.is_alive():
+        assert time.monotonic() < deadline
+        with other.reading() as administrator:
+            administrator.execute(text(end))
+        thread.join(0.01)
+    other.close()
+    assert len(refused) == 1
+    assert database.ask(select(Tenant.id)) == [(LOCAL_TENANT,)]
+
+
+def test_a_query_takes_parameters_by_name(database):
+    query = select(Tenant.id).where(Tenant.turn_at <= bindparam("late"), Tenant.id == bindparam("id"))
+    assert [tuple(row) for row in database.ask(query, id=LOCAL_TENANT, late=1)] == [(LOCAL_TENANT,)]
+    assert not database.ask(query, id=LOCAL_TENANT, late=-1)
 
 
 @on_postgresql

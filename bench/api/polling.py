@@ -1,0 +1,63 @@
+"""How many 304 answers a second the API gives, beside a bare Flask route served in the same way, in turns."""
+
+import statistics
+import threading
+import time
+from itertools import chain
+
+from bench.api.exchange import Connection, encode
+from bench.api.house import House
+from bench.api.submissions import encode_submission, make_page
+from bench.figures import Figure
+
+CONNECTIONS = 8
+ROUNDS = 5
+ROUND_S = 4.0
+LEAST = 0.6
+
+
+def measure_polling() -> list[Figure]:
+    """Embedded, which the bar is for, and with keys and counted requests."""
+    return list(chain.from_iterable(_measure(auth) for auth in ("off", "keys")))
+
+
+def _measure(auth: str) -> list[Figure]:
+    with (
+        House(f"bare-{auth}", app="bench.api.bare:create_app()", control=False) as bare,
+        House(auth, auth=auth) as ours,
+    ):
+        with Connection(ours) as connection:
+            job = connection.send(encode_submission(ours, make_page(1), make_page(2, coloured=True)))
+            assert job.status == 202, job
+            path = job.header("Location")
+            time.sleep(2)  # control has moved it on as far as it goes
+            etag = connection.ask("GET", path).header("ETag")
+        poll = encode(ours, "GET", path, If_None_Match=etag)
+        plain = encode(bare, "GET", "/bare")
+        rates = [(_rate(bare, plain, 200), _rate(ours, poll, 304)) for _ in range(ROUNDS)]
+    ratio = statistics.median(mine / other for other, mine in rates)
+    how = "with keys and counted requests" if auth == "keys" else "embedded"
+    return [
+        Figure(f"bare Flask route, beside {how}", statistics.median(other for other, _ in rates), "/s"),
+        Figure(f"304 answers, {how}", statistics.median(mine for _, mine in rates), "/s"),
+        Figure(f"304 answers {how} to bare Flask", ratio, "×", LEAST, at_least=True),
+    ]
+
+
+def _rate(house: House, request: bytes, expected: int) -> float:
+    """Answers a second over all connections, each of which asks again as soon as it has its answer."""
+    counts = [0] * CONNECTIONS
+    until = time.monotonic() + ROUND_S
+
+    def ask(index: int) -> None:
+        with Connection(house) as connection:
+            while time.monotonic() < until:
+                assert connection.send(request).status == expected
+                counts[index] += 1
+
+    threads = [threading.Thread(target=ask, args=(index,)) for index in range(CONNECTIONS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sum(counts) / ROUND_S
