@@ -8,7 +8,7 @@ from PIL import Image
 from bench.api.exchange import encode
 from bench.api.house import House
 
-PAGE_SIZE = (800, 600)
+PAGE_SIZE = (1000, 1400)
 BOUNDARY = "nurie-bench"
 
 
