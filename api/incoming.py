@@ -18,7 +18,7 @@ from common.jobs.models import Upload
 from storage.protocol import ObjectStore
 
 CHUNK_BYTES = 1024**2
-SPOOL_BYTES = 64 * CHUNK_BYTES
+SPOOL_BYTES = 8 * CHUNK_BYTES
 MAX_NAME_CHARS = 200
 OCTETS = "application/octet-stream"
 

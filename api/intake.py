@@ -3,17 +3,22 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO, Final
+from unicodedata import normalize
 
 from api.context import Context
 from api.incoming import IncomingFile, read_all
-from common.archives import list_pages, read_entry
+from common.archives import ArchiveEntry, list_contents, read_entry, read_start
 from common.errors import BadImageError, ConflictError, DatabaseError, InputError, TooLargeError
 from common.imaging import check_image, decode_image, is_coloured, read_header
 from common.jobs.ids import sha256_hex
 from common.jobs.store import NewJob, NewPage
 from common.params import parse_params
+from common.settings import Settings
 from storage import keys
+
+HEADER_BYTES: Final = 1 << 20
+"""As much of a page as is read to see its header, in bytes."""
 
 
 @dataclass(frozen=True)
@@ -111,16 +116,23 @@ def pair_truths(pages: Sequence[str], truths: Sequence[str]) -> dict[int, int]:
     by_path: dict[str, list[int]] = {}
     by_stem: dict[str, list[int]] = {}
     for index, name in enumerate(pages):
-        by_path.setdefault(str(PurePosixPath(name).with_suffix("")), []).append(index)
-        by_stem.setdefault(PurePosixPath(name).stem, []).append(index)
+        path = _comparable(name)
+        by_path.setdefault(str(path), []).append(index)
+        by_stem.setdefault(path.name, []).append(index)
     pairs: dict[int, int] = {}
     for index, name in enumerate(truths):
-        fits = by_path.get(str(PurePosixPath(name).with_suffix(""))) or by_stem.get(PurePosixPath(name).stem, [])
+        path = _comparable(name)
+        fits = by_path.get(str(path)) or by_stem.get(path.name, [])
         if len(fits) != 1 or fits[0] in pairs:
             count = "no page" if not fits else "more than one page or truth"
             raise InputError(f"truth {index + 1} ({name}): {count} is named like it")
         pairs[fits[0]] = index
     return pairs
+
+
+def _comparable(name: str) -> PurePosixPath:
+    """Without suffix, and composed: a Mac writes the same name decomposed."""
+    return PurePosixPath(normalize("NFC", name)).with_suffix("")
 
 
 def _check_counts(context: Context, submission: Submission) -> None:
@@ -161,15 +173,26 @@ def _check_archive(context: Context, archive: IncomingFile) -> list[str]:
     """List an archive's pages and check their headers; whether a page is whole is seen when it is painted."""
     limits = context.settings.archive_limits
     with archive.open() as stream:
-        entries = list_pages(stream, archive.name, limits)
+        entries = list_contents(stream, archive.name, limits).pages
         if len(entries) > context.settings.max_pages:
             raise TooLargeError(
                 f"{archive.name}: {len(entries)} pages is over the limit of {context.settings.max_pages}"
             )
         for entry in entries:
-            data = read_entry(stream, entry, limits)
-            read_header(data, f"{archive.name}: {entry.name}", context.settings.image_limits)
+            _check_header(stream, entry, context.settings)
     return [entry.name for entry in entries]
+
+
+def _check_header(stream: BinaryIO, entry: ArchiveEntry, settings: Settings) -> None:
+    """Check a page of an archive by its start; a whole page is read only where the start does not tell, as in WebP."""
+    label = f"{entry.archive}: {entry.name}"
+    if entry.size > HEADER_BYTES:
+        try:
+            read_header(read_start(stream, entry, HEADER_BYTES), label, settings.image_limits)
+            return
+        except BadImageError:
+            pass
+    read_header(read_entry(stream, entry, settings.archive_limits), label, settings.image_limits)
 
 
 def keep_file(context: Context, checked: Checked, key: str) -> dict[str, Any]:

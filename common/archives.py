@@ -20,6 +20,8 @@ ARCHIVE_MAGICS: Final = (b"PK\x03\x04", b"PK\x05\x06", b"Rar!", b"7z\xbc\xaf")
 ENCRYPTED_FLAGS: Final = 0x1 | 0x40 | 0x2000
 """Encrypted data, strong encryption, hidden headers: bits of an entry's flags."""
 UTF8_FLAG: Final = 0x800
+UNICODE_PATH: Final = 0x7075
+"""Kind of the extra field that holds a name in UTF-8 beside one in another encoding."""
 DIRECTORY_BYTES_PER_ENTRY: Final = 1000
 """Room in the directory for an entry and a long name; what claims more is refused before it is read."""
 CHUNK_BYTES: Final = 1 << 16
@@ -29,6 +31,7 @@ _END_MAGIC: Final = b"PK\x05\x06"
 _ZIP64_LOCATOR: Final = struct.Struct("<4sIQI")
 _ZIP64_END: Final = struct.Struct("<4sQHHIIQQQQ")
 _LOCAL: Final = struct.Struct("<4sHHHHHIIIHH")
+_EXTRA: Final = struct.Struct("<HH")
 _LOCAL_MAGIC: Final = b"PK\x03\x04"
 _ENTRY_MAGIC: Final = b"PK\x01\x02"
 
@@ -45,7 +48,7 @@ class ArchiveLimits:
 
 @dataclass(frozen=True)
 class ArchiveEntry:
-    """A page in an archive and where its data lies; sizes in bytes."""
+    """A file in an archive and where its data lies; sizes in bytes."""
 
     archive: str
     name: str
@@ -56,17 +59,26 @@ class ArchiveEntry:
     header_offset: int
 
 
-def list_pages(file: BinaryIO, name: str, limits: ArchiveLimits | None = None) -> list[ArchiveEntry]:
+@dataclass(frozen=True)
+class ArchiveContents:
+    """What an archive holds.
+
+    Attributes:
+        pages: the pictures in natural order, 2 before 10, folders as chapters; at least one.
+        extras: all other files, such as ComicInfo.xml or Thumbs.db, in natural order too.
+    """
+
+    pages: list[ArchiveEntry]
+    extras: list[ArchiveEntry]
+
+
+def list_contents(file: BinaryIO, name: str, limits: ArchiveLimits | None = None) -> ArchiveContents:
     """Check an archive by its directory, unpacking nothing but the first bytes of each entry.
 
     Args:
         file: the archive; must be able to seek.
         name: what errors call it.
         limits: what is too large; the defaults of `ArchiveLimits` when None.
-
-    Returns:
-        The pictures in natural order, 2 before 10, folders as chapters; at least one. Files that are no pictures,
-        such as ComicInfo.xml or Thumbs.db, are left out.
 
     Raises:
         BadArchiveError: no ZIP, damaged, encrypted, without pages, or an entry that is not safe.
@@ -82,17 +94,27 @@ def list_pages(file: BinaryIO, name: str, limits: ArchiveLimits | None = None) -
     for entry in entries:
         if _peek(file, entry).startswith(ARCHIVE_MAGICS):
             raise BadArchiveError(f"{name}: entry {entry.name!r} is an archive: unpack it first")
-    pages = sorted((entry for entry in entries if is_page(entry.name)), key=lambda entry: natural_key(entry.name))
+    files = sorted((entry for entry in entries if not entry.name.endswith("/")), key=lambda one: natural_key(one.name))
+    pages = [entry for entry in files if is_page(entry.name)]
     if not pages:
         raise BadArchiveError(f"{name}: holds no pictures ({', '.join(READ_SUFFIXES)})")
-    return pages
+    return ArchiveContents(pages, [entry for entry in files if not is_page(entry.name)])
+
+
+def read_start(file: BinaryIO, entry: ArchiveEntry, most: int) -> bytes:
+    """Unpack the first `most` bytes of a file, or all where it has fewer; nothing of it is checked.
+
+    Raises:
+        BadArchiveError: damaged.
+    """
+    return _unpack(file, entry, min(most, entry.size))
 
 
 def read_entry(file: BinaryIO, entry: ArchiveEntry, limits: ArchiveLimits | None = None) -> bytes:
-    """Unpack a page into memory; never more than its directory claims.
+    """Unpack a file into memory; never more than its directory claims.
 
     Args:
-        file: the archive that `list_pages` checked.
+        file: the archive that `list_contents` checked.
         entry: one of its answers.
         limits: what is too large; the defaults of `ArchiveLimits` when None.
 
@@ -262,12 +284,27 @@ def _decode_name(info: zipfile.ZipInfo) -> str:
     if info.flag_bits & UTF8_FLAG or name.isascii():
         return name
     raw = name.encode("cp437")  # as zipfile decoded it
+    if (told := _unicode_path(info.extra, raw)) is not None:
+        return told
     for encoding in ("utf-8", "cp932"):
         try:
             return raw.decode(encoding)
         except UnicodeDecodeError:
             continue
     return name
+
+
+def _unicode_path(extra: bytes, raw_name: bytes) -> str | None:
+    """The name in an Info-ZIP Unicode Path field (APPNOTE 4.6.9), where there is one and it belongs to this name."""
+    while len(extra) >= _EXTRA.size:
+        kind, size = _EXTRA.unpack_from(extra)
+        field, extra = extra[_EXTRA.size : _EXTRA.size + size], extra[_EXTRA.size + size :]
+        if kind == UNICODE_PATH and field[:5] == b"\x01" + zlib.crc32(raw_name).to_bytes(4, "little"):
+            try:
+                return field[5:].decode()
+            except UnicodeDecodeError:
+                return None
+    return None
 
 
 def name_fault(name: str) -> str | None:

@@ -52,6 +52,11 @@ def archive(job_id: str) -> str:
     return f"{job_prefix(job_id)}archive"
 
 
+def archived_extra(job_id: str, index: int) -> str:
+    """A file of the archive that is no page."""
+    return f"{job_prefix(job_id)}extras/{_number(index)}"
+
+
 def user_hints(job_id: str, number: int, token: str) -> str:
     """Hints that somebody corrected; `token` tells corrections apart."""
     return f"{page_prefix(job_id, number)}user/{_id(token)}.json"

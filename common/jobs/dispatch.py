@@ -55,6 +55,17 @@ class DispatchStore:
         with self._database.reading() as session:
             return dict(session.execute(query.order_by(Page.number)).all())
 
+    def set_extras(self, job_id: str, extras: list[dict[str, Any]]) -> None:
+        """Note what of an archive is no page: [{name, key, sha256, size} or {name, error}]."""
+        with self._database.writing() as session:
+            job = session.get(Job, job_id, with_for_update=True)
+            if job is not None:
+                # Another control may have unpacked the same archive: what it counted counts no more.
+                job.stored_bytes += sum(one.get("size", 0) for one in extras) - sum(
+                    one.get("size", 0) for one in job.extras
+                )
+                job.extras = extras
+
     def set_source(self, job_id: str, number: int, source: dict[str, object]) -> None:
         with self._database.writing() as session:
             page = session.get_one(Page, (job_id, number), with_for_update=True)

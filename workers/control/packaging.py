@@ -4,6 +4,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import PurePosixPath
+from unicodedata import normalize
 
 from common.archives import write_archive
 from common.errors import RetryableError
@@ -16,7 +17,7 @@ from common.names import SET_ARTIFACTS, Artifact
 from storage import keys
 from storage.protocol import ObjectStore
 
-SPOOL_BYTES = 64 * 1024**2
+SPOOL_BYTES = 8 * 1024**2
 MANIFEST = "nurie.json"
 MEDIA_TYPES = {"cbz": "application/vnd.comicbook+zip", "zip": "application/zip"}
 
@@ -81,8 +82,17 @@ def _entries(store: ObjectStore, job: Job, pages: list[Page]) -> Iterator[tuple[
         else:
             entry |= {"error": page.error_code, "detail": page.error_detail}
         record.append(entry)
+    extras = []
+    for extra in job.extras:
+        entry = {"source": extra["name"]}
+        if "key" in extra:
+            name = _free_name(extra["name"], taken)
+            yield name, store.get(extra["key"])
+            extras.append(entry | {"file": name})
+        else:
+            extras.append(entry | {"detail": extra["error"]})
     # What was made how, and what is missing: pages that failed are named here and nowhere in between.
-    manifest = {"job": job.id, "model": job.model_key, "pages": record}
+    manifest = {"job": job.id, "model": job.model_key, "pages": record, "extras": extras}
     yield MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode()
 
 
@@ -100,10 +110,17 @@ def _last_picture(page: Page) -> Artifact:
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    """`a.jpg` and `a.png` both become `a.png`: the second one is called `a-2.png`."""
+    """`a.jpg` and `a.png` both become `a.png`: the second one is called `a-2.png`.
+
+    Names that some system takes for the same are the same: in other case, or composed in another way.
+    """
     path, count, free = PurePosixPath(name), 1, name
-    while free.casefold() in taken:
+    while _folded(free) in taken:
         count += 1
         free = str(path.with_stem(f"{path.stem}-{count}"))
-    taken.add(free.casefold())
+    taken.add(_folded(free))
     return free
+
+
+def _folded(name: str) -> str:
+    return normalize("NFC", normalize("NFC", name).casefold())

@@ -1,9 +1,9 @@
 """Archives that clients sent become pages in storage. A page that cannot be read fails alone."""
 
 import tempfile
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from common.archives import list_pages, read_entry
+from common.archives import ArchiveEntry, ArchiveLimits, list_contents, read_entry
 from common.errors import BadArchiveError, InputError, NurieError, RetryableError
 from common.jobs.dispatch import DispatchStore
 from common.jobs.ids import sha256_hex
@@ -13,7 +13,7 @@ from common.settings import Settings
 from storage import keys
 from storage.protocol import ObjectStore
 
-SPOOL_BYTES = 64 * 1024**2
+SPOOL_BYTES = 8 * 1024**2
 """Archives up to this are held in memory, larger ones in a temporary file: a ZIP must be read out of order."""
 
 
@@ -46,7 +46,10 @@ def _unpack_job(dispatch: DispatchStore, store: ObjectStore, settings: Settings,
 
 def _unpack(dispatch: DispatchStore, store: ObjectStore, settings: Settings, job: Job, archive: BinaryIO) -> None:
     limits = settings.archive_limits
-    entries = {entry.name: entry for entry in list_pages(archive, job.archive_name or "archive", limits)}
+    contents = list_contents(archive, job.archive_name or "archive", limits)
+    # Before the pages: once these are there the job may come to its end.
+    dispatch.set_extras(job.id, _keep_extras(store, job.id, archive, contents.extras, limits))
+    entries = {entry.name: entry for entry in contents.pages}
     for number, name in dispatch.page_names(job.id).items():
         try:
             if name not in entries:
@@ -55,8 +58,25 @@ def _unpack(dispatch: DispatchStore, store: ObjectStore, settings: Settings, job
         except InputError as error:
             dispatch.fail_page(job.id, number, error.code, str(error))
             continue
-        key = keys.source(job.id, number)
-        store.put(key, data, media_type="application/octet-stream")
-        dispatch.set_source(
-            job.id, number, {"key": key, "sha256": sha256_hex(data), "size": len(data), "filename": name}
-        )
+        dispatch.set_source(job.id, number, _keep(store, keys.source(job.id, number), data) | {"filename": name})
+
+
+def _keep_extras(
+    store: ObjectStore, job_id: str, archive: BinaryIO, extras: list[ArchiveEntry], limits: ArchiveLimits
+) -> list[dict[str, Any]]:
+    """Store what is no page; what is damaged is left out, and named with the reason."""
+    kept: list[dict[str, Any]] = []
+    for index, entry in enumerate(extras, 1):
+        try:
+            data = read_entry(archive, entry, limits)
+        except InputError as error:
+            get_logger(__name__).warning("an extra is left out", job=job_id, reason=str(error))
+            kept.append({"name": entry.name, "error": str(error)})
+        else:
+            kept.append({"name": entry.name} | _keep(store, keys.archived_extra(job_id, index), data))
+    return kept
+
+
+def _keep(store: ObjectStore, key: str, data: bytes) -> dict[str, Any]:
+    store.put(key, data, media_type="application/octet-stream")
+    return {"key": key, "sha256": sha256_hex(data), "size": len(data)}

@@ -227,6 +227,14 @@ def picture(
 
 
 @pytest.fixture
+def house(jobs: JobStore, work: WorkStore, dispatch: DispatchStore, chapters: Chapters, tmp_path: Path):
+    """Control and workers in this process."""
+    from tests.unit.api.house import House
+
+    return House(jobs, work, dispatch, chapters, tmp_path)
+
+
+@pytest.fixture
 def settings(tmp_path: Path, database_url: str) -> Settings:
     # Nobody listens on port 1: nothing but a submission depends on the broker.
     return Settings(data=tmp_path / "var", database_url=database_url, broker_url="redis://127.0.0.1:1/0")

@@ -5,16 +5,20 @@ import io
 import json
 import re
 import struct
+import unicodedata
 import zipfile
 import zlib
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
+from PIL import Image
 
 from api.app import create_app, prepare
 from api.context import Context
 from api.guard import UnsafeAddressError
+from api.intake import HEADER_BYTES
 from common.archives import write_archive
 from common.broker import Broker
 from common.errors import BrokerError, DatabaseError
@@ -228,6 +232,32 @@ def test_truths_are_paired_by_name(client, context):
     reply = submit_good(client, truths=[(COLOURED, "002.jpg")])
     pages = context.jobs.list_pages(LOCAL_TENANT, reply.json["id"], 10, 0)
     assert [page.truth_key is not None for page in pages] == [False, True]
+
+
+def test_a_truth_may_be_named_as_another_system_composes_the_name(client, context):
+    page, truth = (unicodedata.normalize(form, "がé.png") for form in ("NFC", "NFD"))
+    reply = submit(client, pages=[(GREY, page)], truths=[(COLOURED, truth)], references=[(COLOURED, "r.png")])
+    assert context.jobs.get_page(LOCAL_TENANT, reply.json["id"], 1).truth_key is not None
+
+
+@on_sqlite
+def test_of_a_page_in_an_archive_only_the_start_is_read_at_the_door(client, monkeypatch):
+    # Not WebP, whose reader wants all of it.
+    data = archive({"1.png": GREY + bytes(HEADER_BYTES), "2.png": GREY})
+    read = []
+    monkeypatch.setattr("api.intake.read_entry", lambda _file, entry, _limits: read.append(entry.name) or GREY)
+    assert submit(client, archive=[(data, "c.cbz")], references=[(COLOURED, "r.png")]).status_code == 202
+    assert read == ["2.png"]
+
+
+@on_sqlite
+def test_a_page_whose_start_tells_nothing_is_read_whole_at_the_door(client):
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 255, (900, 900, 3), dtype=np.uint8))
+    buffer = io.BytesIO()
+    noise.save(buffer, "WEBP", lossless=True)
+    assert buffer.tell() > HEADER_BYTES
+    data = archive({"1.webp": buffer.getvalue()})
+    assert submit(client, archive=[(data, "c.cbz")], references=[(COLOURED, "r.png")]).status_code == 202
 
 
 def test_client_file_names_cannot_climb_out_or_break_lines(client):

@@ -11,7 +11,16 @@ from collections.abc import Callable
 
 import pytest
 
-from common.archives import ArchiveEntry, ArchiveLimits, is_page, list_pages, natural_key, read_entry, write_archive
+from common.archives import (
+    ArchiveEntry,
+    ArchiveLimits,
+    is_page,
+    list_contents,
+    natural_key,
+    read_entry,
+    read_start,
+    write_archive,
+)
 from common.errors import BadArchiveError, NurieError, TooLargeError
 
 NAME = "第一話.cbz"
@@ -28,7 +37,7 @@ def zipped(*entries: str | zipfile.ZipInfo, data: bytes = DATA, method: int = zi
 
 
 def listed(data: bytes, limits: ArchiveLimits | None = None) -> list[str]:
-    return [entry.name for entry in list_pages(io.BytesIO(data), NAME, limits)]
+    return [entry.name for entry in list_contents(io.BytesIO(data), NAME, limits).pages]
 
 
 def patched(data: bytes, old: bytes, new: bytes) -> bytes:
@@ -51,7 +60,7 @@ def patched_end(data: bytes, offset: int, new: bytes) -> bytes:
 def refused(data: bytes, error: type[NurieError], *parts: str, limits: ArchiveLimits | None = None) -> None:
     """The archive is refused, by an error that names it and each of the parts."""
     with pytest.raises(error) as caught:
-        list_pages(io.BytesIO(data), NAME, limits)
+        list_contents(io.BytesIO(data), NAME, limits)
     assert type(caught.value) is error
     assert str(caught.value).startswith(f"{NAME}: ")
     for part in parts:
@@ -110,6 +119,30 @@ def test_names_that_are_not_marked_as_utf8_are_read(encoding: str) -> None:
     assert listed(data) == [name]
 
 
+@pytest.mark.parametrize(("belongs", "read"), [(b"x.png", "第一話.png"), (b"y.png", "é.png")])
+def test_a_unicode_path_beside_a_name_counts_if_it_belongs_to_it(belongs: bytes, read: str) -> None:
+    raw = "é.png".encode("cp437")  # as a packer on Windows writes it
+    field = b"\x01" + zlib.crc32(raw if belongs == b"x.png" else belongs).to_bytes(4, "little") + "第一話.png".encode()
+    info = zipfile.ZipInfo("x.png")
+    info.extra = b"\x01\x00\x02\x00ab" + struct.pack("<HH", 0x7075, len(field)) + field
+    data = zipped(info).replace(b"x.png", raw)
+    assert listed(data) == [read]
+
+
+def test_files_that_are_no_pages_are_listed_apart_and_folders_not_at_all() -> None:
+    data = zipped("a/", "a/1.png", "a/ComicInfo.xml", "Thumbs.db", "a/._1.png", "b/")
+    contents = list_contents(io.BytesIO(data), NAME)
+    assert [entry.name for entry in contents.pages] == ["a/1.png"]
+    assert [entry.name for entry in contents.extras] == ["a/._1.png", "a/ComicInfo.xml", "Thumbs.db"]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_the_start_of_a_file_is_read_without_the_rest(method: int) -> None:
+    file, page = page_of(zipped("1.png", method=method))
+    assert read_start(file, page, 10) == DATA[:10]
+    assert read_start(file, page, len(DATA) + 1) == DATA
+
+
 def test_unicode_names_are_read() -> None:
     assert listed(zipped("第一話/頁 ½ 😀.png")) == ["第一話/頁 ½ 😀.png"]
 
@@ -123,7 +156,7 @@ def test_pages_are_read_from_any_archive(method: int) -> None:
         for name, data in contents.items():
             archive.writestr(name, data)
         archive.comment = b"a comment"
-    pages = list_pages(buffer, NAME)
+    pages = list_contents(buffer, NAME).pages
     assert {page.name: read_entry(buffer, page) for page in pages} == contents
     assert [page.size for page in pages] == [3000, 0, 1800]
 
@@ -140,7 +173,7 @@ def test_an_archive_with_data_descriptors_and_zip64_is_read() -> None:
     ):
         out.write(DATA)
     file = io.BytesIO(pipe.getvalue())
-    assert read_entry(file, list_pages(file, NAME)[0]) == DATA
+    assert read_entry(file, list_contents(file, NAME).pages[0]) == DATA
 
 
 # --- what is refused ---
@@ -302,7 +335,7 @@ def test_no_change_of_a_byte_gets_past_as_another_error() -> None:
             data[rng.randrange(len(data))] = rng.randrange(256)
         file = io.BytesIO(bytes(data[: rng.choice((len(data), len(data), rng.randrange(len(data))))]))
         try:
-            for page in list_pages(file, NAME):
+            for page in list_contents(file, NAME).pages:
                 read_entry(file, page)
         except (BadArchiveError, TooLargeError) as error:
             assert str(error).startswith(NAME)
@@ -313,7 +346,7 @@ def test_no_change_of_a_byte_gets_past_as_another_error() -> None:
 
 def page_of(data: bytes) -> tuple[io.BytesIO, ArchiveEntry]:
     file = io.BytesIO(data)
-    return file, list_pages(file, NAME)[0]
+    return file, list_contents(file, NAME).pages[0]
 
 
 def test_an_entry_that_holds_more_than_it_claims_is_refused_without_unpacking_it() -> None:
@@ -346,7 +379,7 @@ def test_damaged_data_is_refused() -> None:
     data[35] = 0xFF
     file = io.BytesIO(bytes(data))
     with pytest.raises(BadArchiveError, match=r"'1.png' is damaged"):
-        read_entry(file, list_pages(file, NAME)[0])
+        read_entry(file, list_contents(file, NAME).pages[0])
 
 
 def test_the_limit_for_one_entry_holds_when_reading_too() -> None:
@@ -359,7 +392,7 @@ def test_a_long_archive_is_listed_and_read_in_a_moment() -> None:
     data = zipped(*(f"{number}.png" for number in range(5000)), data=b"x" * 100)
     file = io.BytesIO(data)
     start = time.process_time()
-    for page in list_pages(file, NAME):
+    for page in list_contents(file, NAME).pages:
         read_entry(file, page)
     assert time.process_time() - start < 3
 

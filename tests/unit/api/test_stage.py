@@ -1,123 +1,30 @@
 """What every stage shares: artifacts, stage keys, errors, cancelling; and control around it. No broker, no networks."""
 
-import io
 import threading
-import zipfile
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from common.broker import Broker
-from common.errors import BadImageError, ModelMissingError, StorageError
+from common.errors import BadImageError, ModelMissingError
 from common.imaging import encode_image
 from common.jobs.feeding import PageMessage
-from common.jobs.ids import new_id, sha256_hex
-from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job, Page
+from common.jobs.ids import sha256_hex
+from common.jobs.models import LOCAL_TENANT, WHOLE_SET
 from common.jobs.states import JobStatus, PageStatus
-from common.jobs.store import NewJob, NewPage
 from common.jobs.work import PageRef
-from common.names import SET_ARTIFACTS, STAGES, Artifact, Stage
+from common.names import STAGES, Artifact, Stage
 from common.params import JobParams
-from common.settings import Settings
 from storage import keys
 from storage.local import LocalStore
 from tests.unit.api.conftest import picture
+from tests.unit.api.house import COLOUR
 from workers.celery import app
 from workers.control.packaging import package_jobs
-from workers.control.unpacking import unpack_archives
 from workers.pipeline import send_page
-from workers.stage import Resources, StageRun, execute_stage
+from workers.stage import StageRun, execute_stage
 
-NO_BROKER = "redis://127.0.0.1:1/0"
 GREY = picture()
-COLOUR = np.full((30, 40, 3), (200, 40, 40), dtype=np.uint8)
-
-
-class House:
-    """Control and workers in this process, with work that is quick to do."""
-
-    def __init__(self, jobs, work, dispatch, chapters, tmp_path: Path) -> None:
-        self.settings = Settings(data=tmp_path / "var", heartbeat_s=0.01, retry_backoff_s=0)
-        self.store = LocalStore(tmp_path / "objects", "http://127.0.0.1", "secret")
-        self.store.ensure()
-        self.jobs, self.dispatch, self.chapters = jobs, dispatch, chapters
-        self.resources = Resources(self.settings, work, self.store, Broker(NO_BROKER))
-        self.worked: list[tuple[int, Stage]] = []
-        self.sets_scored = 0
-        self.weights = "the first weights"
-
-    def submit(self, pages: int = 1, params: JobParams | None = None, source: bytes | None = None) -> str:
-        job_id = new_id()
-        sources = []
-        for number in range(1, pages + 1):
-            data = source or picture(seed=number)
-            self.store.put(keys.source(job_id, number), data, media_type="image/png")
-            entry = {"key": keys.source(job_id, number), "sha256": sha256_hex(data), "size": 1, "filename": "a.png"}
-            sources.append(NewPage(f"{number:03}.png", entry))
-        references = [{"name": "r.png", "key": "r", "sha256": "0" * 64}]
-        self.jobs.create_job(NewJob(job_id, LOCAL_TENANT, params or JobParams(), sources, references))
-        self.chapters.train()
-        return job_id
-
-    def work(self, run: StageRun) -> None:
-        """Writes every artifact of the stage."""
-        self.worked.append((run.claim.ref.number, run.stage))
-        match run.stage:
-            case Stage.CGAN:
-                run.read_picture(Artifact.SOURCE)
-                run.write_picture(Artifact.DRAFT, COLOUR)
-                run.write_picture(Artifact.REGIONS, COLOUR[..., 0].astype(np.uint16))
-                run.write(Artifact.HINTS, b'{"version": 1, "size": [40, 30], "hints": []}')
-            case Stage.S2P:
-                run.write_picture(Artifact.SKETCH, COLOUR)
-                run.write_picture(Artifact.ROUGH, COLOUR)
-            case Stage.INKNHUE:
-                run.write_picture(Artifact.ALIGNED, COLOUR)
-                run.write_picture(Artifact.FINAL, COLOUR)
-            case Stage.METRICS:
-                run.metrics = {"colourfulness": 1.0}
-                run.write(Artifact.METRICS, b"{}")
-        run.weights = "test"
-
-    def work_on_set(self, run: StageRun) -> None:
-        assert (run.claim.ref.number, run.stage) == (WHOLE_SET, Stage.METRICS)
-        self.sets_scored += 1
-        run.metrics = {"figure": 1.0}
-        for artifact in SET_ARTIFACTS:
-            run.write(artifact, f"the {artifact}".encode())
-
-    def send(self) -> list[PageMessage]:
-        return self.dispatch.start_pages(interactive_pages=4)
-
-    def run_page(self, message: PageMessage, work: Callable[[StageRun], None] | None = None) -> None:
-        if message.ref.number == WHOLE_SET:
-            work = self.work_on_set
-        for stage in STAGES[STAGES.index(message.first) : STAGES.index(message.last) + 1]:
-            if not execute_stage(self.resources, stage, message.ref, work or self.work, lambda _: self.weights):
-                break
-        self.resources.aside.wait()
-
-    def run_all(self, work: Callable[[StageRun], None] | None = None) -> None:
-        while messages := self.send():
-            for message in messages:
-                self.run_page(message, work)
-        package_jobs(self.dispatch, self.store)
-
-    def job(self, job_id: str) -> Job:
-        return self.jobs.get_job(LOCAL_TENANT, job_id).job
-
-    def page(self, job_id: str, number: int = 1) -> Page:
-        return self.jobs.get_page(LOCAL_TENANT, job_id, number)
-
-    def archive(self, job_id: str) -> zipfile.ZipFile:
-        return zipfile.ZipFile(io.BytesIO(self.store.get(self.job(job_id).result_key)))
-
-
-@pytest.fixture
-def house(jobs, work, dispatch, chapters, tmp_path) -> House:
-    return House(jobs, work, dispatch, chapters, tmp_path)
 
 
 def raising(error: Exception) -> Callable[[StageRun], None]:
@@ -367,113 +274,6 @@ def test_stop_after_takes_the_last_picture_home(house):
     assert house.job(job_id).status == JobStatus.SUCCEEDED
     assert house.archive(job_id).namelist()[0] == "001.png"
     assert house.worked == [(1, Stage.CGAN)]
-
-
-def test_an_archive_is_unpacked_and_its_damaged_page_fails_alone(house):
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr("1.png", GREY)
-        file.writestr("2.png", GREY[:-1] + b"!")
-    data = buffer.getvalue().replace(GREY[:-1] + b"!", GREY[:-1] + b"?")  # now its checksum is wrong
-    job_id = new_id()
-    house.store.put(keys.archive(job_id), data, media_type="application/zip")
-    references = [{"name": "r.png", "key": "r", "sha256": "0" * 64}]
-    pages = [NewPage("1.png", None), NewPage("2.png", None)]
-    house.jobs.create_job(NewJob(job_id, LOCAL_TENANT, JobParams(), pages, references, keys.archive(job_id), "c.cbz"))
-    house.chapters.train()
-    assert house.send() == []
-    unpack_archives(house.dispatch, house.store, house.settings)
-    house.run_all()
-    assert house.page(job_id, 1).status == PageStatus.SUCCEEDED
-    assert (house.page(job_id, 2).status, house.page(job_id, 2).error_code) == (PageStatus.FAILED, "bad_archive")
-    assert house.job(job_id).status == JobStatus.PARTIAL
-    assert house.sets_scored == 1
-
-
-def test_pages_whose_results_would_share_a_name_both_come_home(house):
-    job_id = house.submit(pages=2)
-    with house.resources.work._database.writing() as session:
-        session.get(Page, (job_id, 1)).name = "a.jpg"
-        session.get(Page, (job_id, 2)).name = "a.png"
-    house.run_all()
-    assert house.archive(job_id).namelist() == ["a.png", "a-2.png", "nurie.json"]
-
-
-def test_a_job_that_cannot_be_packaged_ends_and_holds_nobody_up(house, monkeypatch):
-    bad, good = house.submit(), house.submit()
-
-    def write(_store, job, _pages):
-        if job.id == bad:
-            raise ZeroDivisionError
-        return "result", 1
-
-    monkeypatch.setattr("workers.control.packaging._write_result", write)
-    house.run_all()
-    assert (house.job(bad).status, house.job(good).status) == (JobStatus.FAILED, JobStatus.SUCCEEDED)
-
-
-def test_packaging_waits_for_storage_and_then_goes_on(house, monkeypatch):
-    job_id = house.submit()
-
-    def away(*_):
-        raise StorageError("away")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("workers.control.packaging._write_result", away)
-        house.run_all()
-        assert house.job(job_id).status == JobStatus.PACKAGING
-    house.run_all()
-    assert house.job(job_id).status == JobStatus.SUCCEEDED
-
-
-def test_an_archive_that_is_gone_fails_its_job_and_holds_nobody_up(house):
-    references = [{"name": "r.png", "key": "r", "sha256": "0" * 64}]
-    gone, good = new_id(), new_id()
-    for job_id in (gone, good):
-        new = NewJob(
-            job_id, LOCAL_TENANT, JobParams(), [NewPage("1.png", None)], references, keys.archive(job_id), "c.cbz"
-        )
-        house.jobs.create_job(new)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as file:
-        file.writestr("1.png", GREY)
-    house.store.put(keys.archive(good), buffer.getvalue(), media_type="application/zip")
-    house.chapters.train()
-    unpack_archives(house.dispatch, house.store, house.settings)
-    house.run_all()
-    assert (house.job(gone).status, house.job(good).status) == (JobStatus.FAILED, JobStatus.SUCCEEDED)
-    assert house.page(gone).error_code == "not_found"
-
-
-def test_a_full_disk_while_unpacking_is_tried_again_and_a_bug_ends_the_job(house, monkeypatch):
-    references = [{"name": "r.png", "key": "r", "sha256": "0" * 64}]
-    full, broken = new_id(), new_id()
-    for job_id in (full, broken):
-        new = NewJob(
-            job_id, LOCAL_TENANT, JobParams(), [NewPage("1.png", None)], references, keys.archive(job_id), "c.cbz"
-        )
-        house.jobs.create_job(new)
-    errors = {full: OSError("no space left"), broken: ZeroDivisionError("a bug in /some/path")}
-
-    def unpack(_dispatch, _store, _settings, job):
-        raise errors[job.id]
-
-    monkeypatch.setattr("workers.control.unpacking._unpack_job", unpack)
-    unpack_archives(house.dispatch, house.store, house.settings)
-    package_jobs(house.dispatch, house.store)
-    assert (house.job(full).status, house.job(broken).status) == (JobStatus.QUEUED, JobStatus.FAILED)
-    assert (house.page(broken).error_code, "/some/path" in house.page(broken).error_detail) == ("internal", False)
-
-
-def test_a_page_that_is_called_like_the_record_of_the_archive_comes_home(house):
-    source = picture(coloured=True)
-    job_id = house.submit(source=source)
-    with house.resources.work._database.writing() as session:
-        session.get(Page, (job_id, 1)).name = "nurie.json"
-    (message,) = house.send()
-    execute_stage(house.resources, Stage.CGAN, message.ref, StageRun.skip)
-    package_jobs(house.dispatch, house.store)
-    assert house.archive(job_id).namelist() == ["nurie-2.json", "nurie.json"]
 
 
 def test_a_set_is_scored_once_per_job_and_never_linked(house):
