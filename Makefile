@@ -24,7 +24,7 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements bench-engine
+.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements bench-engine bench-api fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ test: setup setup-tests ## Run all tests, each in its environment
 
 chaos: setup setup-tests ## Break the house while a chapter is under way; SEED= ROUNDS= FAULT=, table in out/chaos
 	@.venv/bin/python -m tests.chaos $(if $(SEED),--seed "$(SEED)") $(if $(ROUNDS),--rounds "$(ROUNDS)") $(if $(FAULT),--fault "$(FAULT)")
+
+fuzz: .venvs/fuzz/.ready-cpu ## Feed hostile archives and pictures to their readers; MINUTES=15, findings in out/fuzz
+	@.venvs/fuzz/bin/python -m tests.fuzz $(if $(MINUTES),--minutes "$(MINUTES)")
 
 lint: setup ## Check style, types and who may import whom
 	.venv/bin/ruff check .
@@ -66,6 +69,9 @@ bench-inknhue: setup ## Measure the inkn'hue room, with PAGES=folder on real pag
 
 bench-engine: setup ## Measure the engine: fairness, overhead, throughput; figures and logs in out/bench-engine
 	@.venv/bin/python -m bench.engine
+
+bench-api: setup ## Measure the door: polling, load, slow clients, 2 GB archives; figures and logs in out/bench-api
+	@.venv/bin/python -m bench.api
 
 bench-metrics: setup ## Measure the metrics room; figures in out/bench-metrics
 	@.venvs/metrics/bin/python -m bench.metrics
