@@ -1,13 +1,15 @@
 """The application factory. `gunicorn 'api.app:create_app()'` serves it; nothing happens at import."""
 
-from flask import Response
 from flask_openapi import Info, OpenAPI
-from pydantic import BaseModel
 
 from api import deliveries, events, files, health, jobs, pages, tenant, uploads, web
 from api.auth import register_auth
+from api.bodies import register_body_limits
 from api.context import EXTENSION, Context
-from api.guard import register_guard, require_loopback
+from api.document import OPENAPI as OPENAPI_VERSION
+from api.document import register_document
+from api.guard import UnsafeAddressError, register_guard, require_loopback
+from api.headers import register_cors, register_headers
 from api.problems import answer_validation_error, register_problems
 from api.quotas import register_rate_limit
 from common.broker import Broker
@@ -18,7 +20,6 @@ from common.jobs.models import LOCAL_TENANT
 from common.jobs.store import JobStore
 from common.jobs.tenants import TenantStore, default_limits
 from common.names import VERSION
-from common.params import JobParams
 from common.settings import Settings, get_settings
 from storage.configured import open_configured_store
 
@@ -27,11 +28,13 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     """Make the API; the database must be migrated (`prepare` does that).
 
     Raises:
-        UnsafeAddressError: the settings would let it listen, without auth, where others reach it.
+        UnsafeAddressError: the settings would let it listen, or let pages of other origins use it, without auth.
     """
     settings = settings or get_settings()
     if settings.auth == "off":
         require_loopback(settings.host)
+        if settings.cors_origins:
+            raise UnsafeAddressError("NURIE_CORS_ORIGINS: without auth no page of another origin may use the API")
     app = OpenAPI(
         "nurie",
         static_folder=None,
@@ -40,9 +43,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         validation_error_callback=answer_validation_error,
         doc_ui=False,
     )
-    app.openapi_version = "3.1.0"
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_request_bytes
-    app.config["MAX_FORM_PARTS"] = settings.max_pages * 2 + 100
+    app.openapi_version = OPENAPI_VERSION
     database = Database(settings.database_url)
     store = open_configured_store(settings)
     tenants = TenantStore(database, default_limits(settings))
@@ -58,8 +59,12 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     )
     app.extensions[EXTENSION] = context
     register_problems(app)
+    register_headers(app, settings)
     if settings.auth == "off":
         register_guard(app, settings)  # with keys no other site's page can ask in a user's name: it has no key
+    if settings.cors_origins:
+        register_cors(app, settings)
+    register_body_limits(app, settings)
     register_auth(app, settings, tenants)
     if settings.auth == "keys":
         register_rate_limit(app, settings)
@@ -67,7 +72,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         app.register_api(room.blueprint)
     app.register_blueprint(files.blueprint)
     app.register_blueprint(web.blueprint)
-    _register_document(app)
+    register_document(app, needs_key=settings.auth == "keys")
     return app
 
 
@@ -78,22 +83,3 @@ def prepare(settings: Settings) -> None:
     JobStore(database).ensure_tenant(LOCAL_TENANT)
     database.close()
     open_configured_store(settings).ensure()
-
-
-def _register_document(app: OpenAPI) -> None:
-    document = app.api_doc
-    schemas = document["components"]["schemas"]
-    models: list[type[BaseModel]] = [JobParams, *pages.BODY_MODELS.values()]
-    for model in models:
-        schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
-        schemas |= schema.pop("$defs", {})
-        schemas[model.__name__] = schema
-    document["paths"]["/v1/jobs"]["post"]["requestBody"] = jobs.request_body()
-    for (path, method), model in pages.BODY_MODELS.items():
-        content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model.__name__}"}}}
-        document["paths"][path][method]["requestBody"] = {"required": True, "content": content}
-    text = app.json.dumps(document)
-
-    @app.route("/openapi.json")
-    def get_document() -> Response:
-        return Response(text, mimetype="application/json")

@@ -1,6 +1,5 @@
 """/v1/jobs: submit, follow, cancel, retry, delete, take home."""
 
-import json
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 from typing import Any
@@ -10,13 +9,14 @@ from flask_openapi import APIBlueprint, Tag
 from flask_openapi.types import ResponseDict
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.bodies import JSON, parse_json, read_json_body
 from api.context import get_context
 from api.evaluation import Evaluation, submit_evaluation
 from api.idempotency import idempotent, is_repeated, resource_id
 from api.incoming import IncomingFile, SentFile, UploadedFile, safe_name
 from api.intake import Submission, submit_job
 from api.polling import answer, retry_after_s, wait_for_change
-from api.problems import Problem, parse_json_body, problem_response
+from api.problems import Problem, problem_response
 from api.replies import json_reply
 from api.schemas import (
     MAX_KEEP_DAYS,
@@ -67,6 +67,8 @@ MULTIPART_SCHEMA = {
     },
 }
 
+MULTIPART_EXAMPLE = {"pages": ["001.png", "002.png"], "references": ["coloured.png"], "params": '{"blend": 0.8}'}
+
 
 @blueprint.post(
     "/v1/jobs",
@@ -84,7 +86,7 @@ def create_job() -> Response:
     get_context().broker.check()  # nobody would start it: better refused now, with when to come back
     if request.mimetype == "multipart/form-data":
         submitted = _read_multipart()
-    elif request.mimetype == "application/json":
+    elif request.mimetype == JSON:
         submitted = _read_json()
     else:
         return problem_response(415, "unsupported_media_type", "send multipart/form-data or application/json")
@@ -214,7 +216,7 @@ def _redirect_to(job_id: str, artifact: Artifact) -> BaseResponse:
     return redirect(url, 302)
 
 
-def request_body() -> dict[str, Any]:
+def request_body(example: dict[str, Any]) -> dict[str, Any]:
     """The OpenAPI request body of POST /v1/jobs, which the framework cannot derive from two media types."""
     json_schema = JobRequest.model_json_schema(ref_template="#/components/schemas/{model}")
     del json_schema["$defs"]  # what stands there is among the schemas already
@@ -222,8 +224,8 @@ def request_body() -> dict[str, Any]:
     return {
         "required": True,
         "content": {
-            "multipart/form-data": {"schema": MULTIPART_SCHEMA},
-            "application/json": {"schema": json_schema},
+            "multipart/form-data": {"schema": MULTIPART_SCHEMA, "example": MULTIPART_EXAMPLE},
+            "application/json": {"schema": json_schema, "example": example},
         },
     }
 
@@ -252,10 +254,7 @@ def _read_multipart() -> Submission | Evaluation:
     archives = _sent("archive")
     if len(archives) > 1:
         raise InputError("archive: send one")
-    try:
-        params = json.loads(request.form.get("params") or "{}")
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"params is not valid JSON: {error}") from None
+    params = parse_json(request.form.get("params") or "{}", "params")
     archive = archives[0] if archives else None
     return Submission(_sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days, callback_url)
 
@@ -286,7 +285,7 @@ def _sent(field: str) -> list[IncomingFile]:
 
 
 def _read_json() -> Submission | Evaluation:
-    body = JobRequest.model_validate(parse_json_body(request.get_data()))
+    body = JobRequest.model_validate(read_json_body())
     _check_fields(body.kind, body.model_fields_set)
     callback_url = _checked_callback(body.callback_url)
     if body.kind is JobKind.EVALUATE:

@@ -1,14 +1,15 @@
 """/v1/jobs/{id}/pages: a job's pages, their artifacts, and corrections."""
 
-from flask import Response, redirect, request
+from flask import Response, redirect
 from flask_openapi import APIBlueprint, Tag
 from flask_openapi.types import ResponseDict
 from pydantic import BaseModel
 from werkzeug.wrappers import Response as BaseResponse
 
+from api.bodies import read_json_body
 from api.context import get_context
 from api.polling import answer, page_retry_after_s
-from api.problems import Problem, parse_json_body
+from api.problems import Problem
 from api.replies import json_reply
 from api.schemas import ArtifactPath, JobPath, PageListQuery, PageListReply, PagePath, PageReply, RerunReply
 from api.views import PUBLIC_ARTIFACTS, view_page
@@ -84,7 +85,7 @@ def put_hints(path: PagePath) -> Response:
     context = get_context()
     # Checked for its existence first, so that an unknown page is 404 whatever the body says.
     context.jobs.get_page(context.tenant_id, path.job_id, path.number)
-    body = parse_json_body(request.get_data())
+    body = read_json_body()
     if not isinstance(body, dict):
         raise InputError("hints: send an object as hints.json is")
     data = parse_hints(body, "hints").to_json()
@@ -113,7 +114,7 @@ def patch_params(path: PagePath) -> Response:
     context = get_context()
     page = context.jobs.get_page(context.tenant_id, path.job_id, path.number)
     job = context.jobs.get_job(context.tenant_id, path.job_id).job
-    changes = parse_json_body(request.get_data())
+    changes = read_json_body()
     if not isinstance(changes, dict):
         raise InputError("params: send an object of parameters to change")
     params = parse_params(page_params(job, page).model_dump() | changes)
@@ -122,10 +123,7 @@ def patch_params(path: PagePath) -> Response:
     return json_reply(RerunReply(stage=stage), 202)
 
 
-BODY_MODELS: dict[tuple[str, str], type[BaseModel]] = {
-    ("/v1/jobs/{job_id}/pages/{number}/hints", "put"): Hints,
-    ("/v1/jobs/{job_id}/pages/{number}/params", "patch"): JobParams,
-}
+BODY_MODELS: dict[str, type[BaseModel]] = {"put_hints": Hints, "patch_params": JobParams}
 """Bodies that the routes read by themselves, for the OpenAPI document."""
 
 

@@ -1,6 +1,5 @@
 """Errors as RFC 9457 problem+json, with our stable codes. Never a stack trace, never a path."""
 
-import json
 from http import HTTPStatus
 from typing import Any
 
@@ -118,11 +117,3 @@ def _answer_bug(error: Exception) -> Response:
     trace_id = new_id()
     get_logger(__name__).error("a bug", trace_id=trace_id, exc_info=error)
     return problem_response(500, NurieError.code, f"internal error, trace id {trace_id}")
-
-
-def parse_json_body(data: bytes) -> Any:
-    """Raises InputError that says where the JSON breaks off."""
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"the body is not valid JSON: {error}") from None

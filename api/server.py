@@ -15,6 +15,9 @@ workers = 2
 worker_class = "api.pace.PacedWorker"
 # Requests that wait for a job, follow its events or serve a slow client hold one each. Idle ones cost next to nothing.
 threads = 128
+limit_request_line = 8190  # a signed URL holds a file name, percent-encoded
+limit_request_fields = 64
+limit_request_field_size = 8190
 timeout = 120
 graceful_timeout = 30
 keepalive = 5

@@ -1,23 +1,72 @@
-"""The web page at `/`: files of ours, without a build step."""
+"""The web page at `/` and the API's description for people at `/docs`: files, without a build step.
+
+The description is drawn by Swagger UI, whose files come with a package; nothing is loaded from elsewhere.
+"""
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import flask_openapi_swagger
 from flask import Blueprint, Response, send_from_directory
 
+from api.context import get_context
+from common.errors import NotFoundError
+from common.settings import Settings
+
 FOLDER = Path(__file__).parent / "web"
-# Nothing but our own files and the pictures that a bucket may serve.
-POLICY = "default-src 'self'; img-src 'self' http: https:; object-src 'none'; base-uri 'none'; frame-ancestors 'none'"
+SWAGGER_FOLDER = Path(flask_openapi_swagger.__file__).parent / "templates" / "swagger"
+SWAGGER_FILES = {"swagger-ui.css": "css", "swagger-ui-bundle.js": "js"}
+"""What of it is served, and the folder that it lies in."""
+AMAZON = "https://*.amazonaws.com"
+DOCS_POLICY = (
+    # Swagger UI writes style attributes and draws its icons from data: URLs; it runs no script of that kind.
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 blueprint = Blueprint("web", __name__)
+
+
+def page_policy(settings: Settings) -> str:
+    """The page's: our own files, without inline script or style, and the bucket that pictures come from and go to."""
+    own = " ".join(("'self'", *_bucket(settings)))
+    return (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {own} blob: data:; connect-src {own}; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
 
 
 @blueprint.get("/")
 def get_page() -> Response:
     response = send_from_directory(FOLDER, "index.html")
-    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Content-Security-Policy"] = page_policy(get_context().settings)
     return response
+
+
+@blueprint.get("/docs")
+def get_docs() -> Response:
+    response = send_from_directory(FOLDER, "docs.html")
+    response.headers["Content-Security-Policy"] = DOCS_POLICY
+    return response
+
+
+@blueprint.get("/docs/<name>")
+def get_swagger_file(name: str) -> Response:
+    if name not in SWAGGER_FILES:
+        raise NotFoundError("no such file")
+    return send_from_directory(SWAGGER_FOLDER / SWAGGER_FILES[name], name)
 
 
 @blueprint.get("/web/<path:name>")
 def get_file(name: str) -> Response:
     return send_from_directory(FOLDER, name)
+
+
+def _bucket(settings: Settings) -> tuple[str, ...]:
+    """Where a browser finds the objects, unless we serve them ourselves."""
+    if not settings.storage_url.startswith("s3:"):
+        return ()
+    if settings.s3_endpoint_url is None:
+        return (AMAZON,)
+    parts = urlsplit(settings.s3_endpoint_url)
+    return (f"{parts.scheme}://{parts.netloc}",)

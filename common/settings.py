@@ -1,5 +1,6 @@
 """All settings of Nurie: environment variables with the prefix `NURIE_`, read by this one class."""
 
+import re
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -45,6 +46,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the API listens on. Loopback only, without auth.")
     port: int = Field(8000, ge=1, le=65535, description="TCP port of the API.")
     public_url: str | None = Field(None, description="URL that clients reach the API under; None: http://host:port.")
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Origins whose pages may use the API with a key: https://a.example,https://b.example."
+    )
     secret: SecretStr | None = Field(None, description="Key of signed URLs; None: made once in the data folder.")
     url_lifetime_s: int = Field(3600, ge=10, description="How long a signed URL is good, in seconds.")
     max_request_bytes: int = Field(2_000_000_000, description="Largest request body, in bytes.")
@@ -113,9 +117,18 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
     log_level: str = Field("INFO", description="Lowest level that is logged.")
 
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _read_origins(cls, given: object) -> object:
+        origins = tuple(one.strip() for one in given.split(",") if one.strip()) if isinstance(given, str) else given
+        for origin in origins if isinstance(origins, tuple) else ():
+            if not re.fullmatch(r"https?://[^/?#@\s*]+", origin):
+                raise ValueError(f"{origin!r} is no origin such as https://example.org")
+        return origins
+
     @field_validator("webhook_networks", mode="before")
     @classmethod
-    def _split(cls, given: object) -> object:
+    def _read_networks(cls, given: object) -> object:
         return [ip_network(one.strip()) for one in given.split(",") if one.strip()] if isinstance(given, str) else given
 
     @property
