@@ -89,7 +89,7 @@ requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
 	  sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' $${file%.in}.txt; \
 	done
 
-setup-tests: .venvs/s3test/.ready-cpu
+setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu
 	@tests/install_postgresql
 
 $(UV):

@@ -3,13 +3,16 @@
 import json
 import math
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from flask import Flask, abort, request
+from pydantic import BaseModel
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from common.errors import InputError
 from common.settings import Settings
+
+Model = TypeVar("Model", bound=BaseModel)
 
 MAX_JSON_BYTES: Final = 8 * 1024**2
 """Ten thousand upload ids take 0.4 MB, and the hints of a page with ten thousand dots 1.5 MB."""
@@ -39,11 +42,22 @@ def read_json_body() -> Any:
 
     Raises:
         UnsupportedMediaType: it says that it is something else.
+        RequestEntityTooLarge: longer than its route allows.
         InputError: see `parse_json`.
     """
     if request.mimetype != JSON:
         abort(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send {JSON}")
-    return parse_json(request.get_data(), "the body")
+    data = request.get_data()
+    # A body that does not say how long it is ends at the limit, without a word.
+    if request.content_length is None and len(data) >= (request.max_content_length or MAX_JSON_BYTES):
+        raise RequestEntityTooLarge(f"the body is over the limit of {request.max_content_length}")
+    return parse_json(data, "the body")
+
+
+def read_model(model: type[Model]) -> Model:
+    """The request's JSON body as a model, strictly: "5" and true are no numbers. Raises as `read_json_body`, and
+    ValidationError."""
+    return model.model_validate_json(json.dumps(read_json_body()), strict=True)
 
 
 def parse_json(data: bytes | str, what: str) -> Any:

@@ -27,6 +27,11 @@ BODY_MODELS: Final[dict[str, type[BaseModel]]] = {
     **pages.BODY_MODELS,
 }
 """JSON bodies that the routes read by themselves; that of `create_job` comes beside a form."""
+EVENT: Final[Node] = {
+    "type": "object",
+    "description": "Each event: its id is for Last-Event-ID; data is a JobReply or a PageReply as JSON.",
+    "properties": {"id": {"type": "string"}, "event": {"enum": ["job", "page"]}, "data": {"type": "string"}},
+}
 IDEMPOTENT: Final = ("create_job", "create_upload", "cancel_job", "retry_job")
 TAGGED: Final = ("get_job", "get_page")
 """What has an ETag."""
@@ -155,7 +160,8 @@ def _complete(operation: Node, path: str, *, needs_key: bool) -> None:
         operation.setdefault("parameters", []).append({"name": header, "in": "header"} | REQUEST_HEADERS[header])
     if is_protected and needs_key:
         operation["security"] = [{KEY: []}]
-    responses = operation["responses"]
+    # The framework's own word for 400; a route that can answer so says it.
+    responses = {status: response for status, response in operation["responses"].items() if not _is_foreign(response)}
     for status in _common(name, is_protected=is_protected, needs_key=needs_key, has_body="requestBody" in operation):
         responses.setdefault(str(status.value), {"description": status.phrase})
     operation["responses"] = {status: responses[status] for status in sorted(responses)}
@@ -186,11 +192,11 @@ def _common(name: str, *, is_protected: bool, needs_key: bool, has_body: bool) -
 
 
 def _complete_response(response: Node, status: int, path: str, name: str, *, needs_key: bool) -> None:
-    if status >= HTTPStatus.BAD_REQUEST and name != "get_readiness":
+    if _is_problem(response) or (status >= HTTPStatus.BAD_REQUEST and "content" not in response):
         problem = {"schema": _reference(Problem), "example": problem_example(status, HTTPStatus(status).phrase, path)}
         response["content"] = {MEDIA_TYPE: problem}
     elif name == "get_events" and status == HTTPStatus.OK:
-        response["content"] = {"text/event-stream": {"schema": {"type": "string"}, "example": EVENTS}}
+        response["content"] = {"text/event-stream": {"schema": EVENT, "example": EVENTS}}
     for content in response.get("content", {}).values():
         model = content["schema"].get("$ref", "").rpartition("/")[2]
         if model in _BY_NAME:
@@ -207,6 +213,14 @@ def _complete_response(response: Node, status: int, path: str, name: str, *, nee
         headers += ["RateLimit", "RateLimit-Policy"]
     if headers:
         response["headers"] = {header: HEADERS[header] for header in headers}
+
+
+def _is_foreign(response: Node) -> bool:
+    return "ValidationErrorModel" in str(response)
+
+
+def _is_problem(response: Node) -> bool:
+    return any(content["schema"] == _reference(Problem) for content in response.get("content", {}).values())
 
 
 def _content(model: type[BaseModel]) -> Node:

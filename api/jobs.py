@@ -9,7 +9,7 @@ from flask_openapi import APIBlueprint, Tag
 from flask_openapi.types import ResponseDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from api.bodies import JSON, parse_json, read_json_body
+from api.bodies import JSON, parse_json, read_model
 from api.context import get_context
 from api.evaluation import Evaluation, submit_evaluation
 from api.idempotency import idempotent, is_repeated, resource_id
@@ -285,7 +285,7 @@ def _sent(field: str) -> list[IncomingFile]:
 
 
 def _read_json() -> Submission | Evaluation:
-    body = JobRequest.model_validate(read_json_body())
+    body = read_model(JobRequest)
     _check_fields(body.kind, body.model_fields_set)
     callback_url = _checked_callback(body.callback_url)
     if body.kind is JobKind.EVALUATE:

@@ -59,13 +59,40 @@ def get_page(path: PagePath) -> Response:
     responses={302: None, **ERRORS},
 )
 def get_artifact(path: ArtifactPath) -> BaseResponse:
+    return _redirect_to(path, path.artifact)
+
+
+@blueprint.get(
+    "/v1/jobs/<job_id>/pages/<int:number>/hints",
+    summary="A page's hints",
+    description="Redirects to a signed URL of hints.json, as any artifact.",
+    responses={302: None, **ERRORS},
+)
+def get_hints(path: PagePath) -> BaseResponse:
+    return _redirect_to(path, Artifact.HINTS)
+
+
+@blueprint.get(
+    "/v1/jobs/<job_id>/pages/<int:number>/params",
+    summary="A page's parameters",
+    description="Its own where it was given others, else the job's.",
+    responses={200: JobParams, **ERRORS},
+)
+def get_params(path: PagePath) -> Response:
     context = get_context()
     page = context.jobs.get_page(context.tenant_id, path.job_id, path.number)
-    if path.artifact not in PUBLIC_ARTIFACTS:
-        raise NotFoundError(f"no artifact {path.artifact[:50]!r}; there are {', '.join(PUBLIC_ARTIFACTS)}")
-    entry = page.artifacts.get(path.artifact)
+    job = context.jobs.get_job(context.tenant_id, path.job_id).job
+    return json_reply(page_params(job, page))
+
+
+def _redirect_to(path: PagePath, artifact: str) -> BaseResponse:
+    context = get_context()
+    page = context.jobs.get_page(context.tenant_id, path.job_id, path.number)
+    if artifact not in PUBLIC_ARTIFACTS:
+        raise NotFoundError(f"no artifact {artifact[:50]!r}; there are {', '.join(PUBLIC_ARTIFACTS)}")
+    entry = page.artifacts.get(artifact)
     if entry is None:
-        raise NotFoundError(f"page {page.number} has no {path.artifact} yet: it is {page.status}")
+        raise NotFoundError(f"page {page.number} has no {artifact} yet: it is {page.status}")
     url = context.store.presign_get(
         entry["key"],
         expires_s=context.settings.url_lifetime_s,

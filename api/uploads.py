@@ -5,7 +5,7 @@ import time
 from flask import Response
 from flask_openapi import APIBlueprint, Tag
 
-from api.bodies import read_json_body
+from api.bodies import read_model
 from api.context import get_context
 from api.idempotency import idempotent, is_repeated, resource_id
 from api.incoming import OCTETS, safe_name
@@ -29,7 +29,7 @@ blueprint = APIBlueprint("uploads", __name__, abp_tags=[Tag(name="uploads", desc
 @idempotent
 def create_upload() -> Response:
     context = get_context()
-    body = UploadRequest.model_validate(read_json_body())
+    body = read_model(UploadRequest)
     if body.size > context.settings.max_request_bytes:
         raise TooLargeError(
             f"{body.filename}: {body.size} bytes is over the limit of {context.settings.max_request_bytes} bytes"

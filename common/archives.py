@@ -309,17 +309,16 @@ def _unicode_path(extra: bytes, raw_name: bytes) -> str | None:
 
 def name_fault(name: str) -> str | None:
     """What makes a name unsafe to unpack, or None."""
-    if not name:
-        return "has no name"
-    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in name):
-        return "has a control character in its name"
-    if "\\" in name:
-        return "has a backslash in its name; folders are parted by '/'"
-    if name.startswith("/") or re.match(r"[A-Za-z]:", name):
-        return "has an absolute path"
-    if ".." in name.split("/"):
-        return "leads out of the archive with '..'"
-    return None
+    parts = name.split("/")
+    faults = {
+        "has no name": not name,
+        "has a control character in its name": any(ord(char) < 0x20 or ord(char) == 0x7F for char in name),
+        "has a backslash in its name; folders are parted by '/'": "\\" in name,
+        "has an absolute path": name.startswith("/") or re.match(r"[A-Za-z]:", name) is not None,
+        "leads out of the archive with '..'": ".." in parts,
+        "is called '.', which is the folder itself": parts[-1] == ".",
+    }
+    return next((fault for fault, is_so in faults.items() if is_so), None)
 
 
 def _peek(file: BinaryIO, entry: ArchiveEntry) -> bytes:

@@ -1,5 +1,6 @@
 """The parameters of a colour job, with the original's names and values as defaults."""
 
+import json
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -74,7 +75,8 @@ def parse_params(raw: object) -> JobParams:
         BadParamsError: names each parameter that is unknown or out of range, and the limit.
     """
     try:
-        params = JobParams.model_validate(raw)
+        # By way of JSON and strict: "0.5" and true are no numbers.
+        params = JobParams.model_validate_json(json.dumps(raw), strict=True)
     except ValidationError as error:
         faults = (f"params.{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise BadParamsError("; ".join(faults)) from None

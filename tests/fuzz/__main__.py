@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from tests.fuzz.corpus import fixed_corpus
@@ -15,6 +16,8 @@ from tests.fuzz.readers import READERS
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "out" / "fuzz"
+ROUND_S = 60
+"""atheris keeps some memory for every input that it has traced: it begins anew after so long, in seconds."""
 
 
 def main() -> int:
@@ -25,17 +28,16 @@ def main() -> int:
         file = OUT / reader / hashlib.sha256(data).hexdigest()[:16]
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
-    guided = [
-        _start(
-            "guided",
-            reader,
-            str(OUT / reader),
-            f"-max_total_time={2 * seconds // 3}",
-            f"-artifact_prefix={OUT}/{reader}-",
-        )
-        for reader in READERS
-    ]
-    failed = [process.args for process in guided if process.wait() != 0]
+    failed, until = [], time.monotonic() + seconds * 2 / 3
+    while not failed and time.monotonic() < until:
+        guided = [
+            _start(
+                *("guided", reader, str(OUT / reader)),
+                *(f"-max_total_time={min(ROUND_S, seconds)}", f"-artifact_prefix={OUT}/{reader}-"),
+            )
+            for reader in READERS
+        ]
+        failed = [process.args for process in guided if process.wait() != 0]
     structured = _start("structured", str(seconds // 3), str(OUT / "hypothesis"))
     if structured.wait() != 0:
         failed.append(structured.args)

@@ -37,6 +37,7 @@ NAMES: Final = (
     ("../1.png", "2.png"), ("/etc/1.png",), ("C:/1.png",), ("a\\1.png",), ("a//1.png", "a/./2.png"), ("a/../../b.png",),
     ("1.png", "1.png"), ("1.png", "inner.zip"), ("readme.txt",), ("a\x001.png",), ("con.png", "aux.png "),
     ("x" * 5000 + ".png",), ("..",), ("../",), ("./..//../1.png",), (".png",), ("~/1.png",), ("1.png/",),
+    ("1.png", "."), ("1.png", "a/."),
     ("\u202e1.png",),
 )  # fmt: skip
 

@@ -77,7 +77,10 @@ def bodies(method: str) -> dict[str, object]:
 
 def test_what_is_not_under_v1_is_public_on_purpose(app):
     outside = {rule for _, rule in rules(app) if not rule.startswith("/v1/")}
-    assert outside == {"/", "/healthz", "/openapi.json", "/readyz", "/storage/<path:key>", "/web/<path:name>"}
+    assert outside == {
+        *("/", "/docs", "/docs/<name>", "/healthz", "/openapi.json", "/readyz", "/storage/<path:key>"),
+        "/web/<path:name>",
+    }
 
 
 def test_every_route_under_v1_refuses_who_has_no_key(app):

@@ -1,0 +1,101 @@
+"""The API with Redis, as it is served, on random ports and in folders of its own; run with the API's environment."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+ROOT = Path(__file__).resolve().parents[2]
+START_LIMIT_S = 60
+STOP_LIMIT_S = 40
+NO_LIMIT = "1000000000"
+
+
+class Service:
+    def __init__(self, folder: Path, auth: str) -> None:
+        self.folder, self.port, redis_port = folder, _free_port(), _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._python = str(ROOT / ".venv" / "bin" / "python")
+        self._environment = {name: value for name, value in os.environ.items() if not name.startswith("NURIE_")} | {
+            "NURIE_DATA": str(folder / "var"),
+            "NURIE_BROKER_URL": f"redis://127.0.0.1:{redis_port}/0",
+            "NURIE_PORT": str(self.port),
+            "NURIE_AUTH": auth,
+            "NURIE_LOG_FORMAT": "json",
+            "NURIE_TENANT_QUEUED_PAGES": NO_LIMIT,
+            "NURIE_TENANT_REQUESTS_PER_MINUTE": NO_LIMIT,
+        }
+        self.key = ""
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def __enter__(self) -> Self:
+        try:
+            if self._environment["NURIE_AUTH"] == "keys":
+                self._admin("tenant", "create", "contract")
+                self.key = self._admin("key", "create", "contract", "--scope", "admin")
+            self._start("redis", "-m", "workers.redis_server")
+            self._start("api", "-m", "gunicorn", "-c", "python:api.server", "api.app:create_app()")
+            self._wait_until_ready()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def log(self) -> str:
+        return (self.folder / "api.log").read_text()
+
+    def _admin(self, *arguments: str) -> str:
+        command = [self._python, "-m", "admin", "admin", *arguments]
+        done = subprocess.run(command, cwd=ROOT, env=self._environment, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    def _start(self, name: str, *arguments: str) -> None:
+        with (self.folder / f"{name}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [self._python, *arguments],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._processes.append(process)
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + START_LIMIT_S
+        while True:
+            try:
+                with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
+                    return
+            except (urllib.error.URLError, OSError):
+                ended = [process.returncode for process in self._processes if process.poll() is not None]
+                if ended or time.monotonic() > deadline:
+                    raise RuntimeError(f"the API did not start: {ended}: {self.log()[-2000:]}") from None
+            time.sleep(0.1)
+
+    def _stop(self) -> None:
+        for process in reversed(self._processes):
+            process.terminate()
+            try:
+                process.wait(STOP_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
