@@ -8,18 +8,13 @@ from common.jobs.models import LOCAL_TENANT, ReferenceModel
 from common.jobs.states import JobStatus, ModelStatus, PageStatus
 from common.names import PAGE_TASKS, STAGES, TRAIN_TASK, Artifact, Stage
 from storage import keys
-from tests.unit.api.test_stage import COLOUR, House
+from tests.unit.api.house import COLOUR
 from workers import deaths, patience, stage
 from workers.celery import app
 from workers.control import loop
 from workers.deaths import DeathWatch, report_death
 from workers.patience import PatientStore, wait_out
 from workers.stage import OUTAGE_PAUSE_S, StageRun, execute_stage
-
-
-@pytest.fixture
-def house(jobs, work, dispatch, chapters, tmp_path) -> House:
-    return House(jobs, work, dispatch, chapters, tmp_path)
 
 
 @pytest.fixture
