@@ -17,14 +17,17 @@ DEFAULT_SCOPES = (Scope.SUBMIT, Scope.READ)
 
 
 def add_parsers(subjects: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
-    """`tenant create|list|revoke` and `key create|list|revoke`."""
+    """`tenant create|limit|list|revoke|webhook-secret` and `key create|list|revoke`."""
     tenant = subjects.add_parser("tenant", help="who may send jobs, and how much (database: NURIE_DATABASE_URL)")
     actions = tenant.add_subparsers(dest="action", required=True)
     create = actions.add_parser("create", help="add a tenant; a limit left out is as the settings say")
     create.add_argument("tenant", help="1 to 63 lower-case letters, digits and hyphens")
-    create.add_argument("--queued-pages", type=_positive, metavar="N", help="pages that have not ended, at most")
-    create.add_argument("--stored-bytes", type=_positive, metavar="N", help="bytes of uploads, pages, results, at most")
-    create.add_argument("--requests-per-minute", type=_positive, metavar="N")
+    change = actions.add_parser("limit", help="give a tenant other limits; one left out is as the settings say")
+    change.add_argument("tenant")
+    for parser in (create, change):
+        parser.add_argument("--queued-pages", type=_positive, metavar="N", help="pages that have not ended, at most")
+        parser.add_argument("--stored-bytes", type=_positive, metavar="N", help="bytes of all that is kept, at most")
+        parser.add_argument("--requests-per-minute", type=_positive, metavar="N")
     actions.add_parser("list", help="all tenants, with their limits and what they use")
     revoke = actions.add_parser("revoke", help="let none of its keys in any more; its jobs run to their end")
     revoke.add_argument("tenant")
@@ -69,6 +72,11 @@ def _create_tenant(tenants: TenantStore, options: argparse.Namespace, console: C
     console.print(f"tenant {options.tenant} created; a key for it: nurie admin key create {options.tenant}")
 
 
+def _limit_tenant(tenants: TenantStore, options: argparse.Namespace, console: Console) -> None:
+    tenants.set_limits(options.tenant, Limits(options.queued_pages, options.stored_bytes, options.requests_per_minute))
+    console.print(f"tenant {options.tenant} has these limits from now on")
+
+
 def _list_tenants(tenants: TenantStore, _options: argparse.Namespace, console: Console) -> None:
     table = Table("tenant", "created", "queued pages", "stored bytes", "requests/min", "revoked", box=None)
     for tenant in tenants.list_tenants():
@@ -111,6 +119,7 @@ def _revoke_key(tenants: TenantStore, options: argparse.Namespace, console: Cons
 
 _ACTIONS = {
     ("tenant", "create"): _create_tenant,
+    ("tenant", "limit"): _limit_tenant,
     ("tenant", "list"): _list_tenants,
     ("tenant", "revoke"): _revoke_tenant,
     ("tenant", "webhook-secret"): _show_webhook_secret,

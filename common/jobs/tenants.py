@@ -73,6 +73,14 @@ class TenantStore:
         except IntegrityError:
             raise ConflictError(f"tenant {tenant_id} is there already") from None
 
+    def set_limits(self, tenant_id: str, limits: Limits) -> None:
+        """Give a tenant other limits; None: as the settings say. Takes effect within seconds. Raises NotFoundError."""
+        with self._database.writing() as session:
+            tenant = _tenant(session, tenant_id)
+            tenant.max_queued_pages = limits.queued_pages
+            tenant.max_stored_bytes = limits.stored_bytes
+            tenant.requests_per_minute = limits.requests_per_minute
+
     def list_tenants(self) -> list[Tenant]:
         with self._database.reading() as session:
             return list(session.scalars(select(Tenant).order_by(Tenant.id)))

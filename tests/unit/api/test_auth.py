@@ -284,6 +284,13 @@ def test_operators_make_list_and_revoke_tenants_and_keys(database_url, tmp_path,
     assert key_id(key) in listed
     assert key not in listed
     assert "0 of 7" in run_admin(capsys, "tenant", "list")[1]
+    assert run_admin(capsys, "tenant", "limit", "night-scans", "--queued-pages", "9")[0] == 0
+    assert "0 of 9" in run_admin(capsys, "tenant", "list")[1]
+    assert run_admin(capsys, "tenant", "limit", "nobody")[2] == "nurie: no tenant nobody"
+    secret = run_admin(capsys, "tenant", "webhook-secret", "night-scans")[1]
+    assert secret.startswith("whsec_")
+    assert run_admin(capsys, "tenant", "webhook-secret", "night-scans")[1] == secret
+    assert run_admin(capsys, "tenant", "webhook-secret", "night-scans", "--replace")[1] != secret
     assert run_admin(capsys, "key", "revoke", key_id(key))[0] == 0
     assert run_admin(capsys, "key", "revoke", "0" * 16)[2] == f"nurie: no key {'0' * 16}"
     assert run_admin(capsys, "tenant", "revoke", "night-scans")[0] == 0
