@@ -34,6 +34,7 @@ def migrate_to(database: Database, revision: str) -> None:
         command.upgrade(config, revision)
 
 
+JOB = "1" * 32
 OLD_ROWS: dict[str, dict[str, object]] = {
     "tenants": {"id": LOCAL_TENANT, "created_at": 1.0},
     "reference_models": {
@@ -48,7 +49,7 @@ OLD_ROWS: dict[str, dict[str, object]] = {
         "used_at": 1.0,
     },
     "jobs": {
-        "id": "j",
+        "id": JOB,
         "tenant_id": LOCAL_TENANT,
         "kind": "colorize",
         "status": "running",
@@ -62,7 +63,7 @@ OLD_ROWS: dict[str, dict[str, object]] = {
         "updated_at": 1.0,
     },
     "pages": {
-        "job_id": "j",
+        "job_id": JOB,
         "number": 1,
         "name": "1.png",
         "status": "queued",
@@ -75,7 +76,7 @@ OLD_ROWS: dict[str, dict[str, object]] = {
         "weights": {},
         "updated_at": 1.0,
     },
-    "attempts": {"job_id": "j", "number": 1, "attempt": 1, "stage": "cgan", "worker": "w", "started_at": 1.0},
+    "attempts": {"job_id": JOB, "number": 1, "attempt": 1, "stage": "cgan", "worker": "w", "started_at": 1.0},
 }
 
 
@@ -95,7 +96,7 @@ def test_a_job_of_before_evaluations_keeps_all_that_it_had(empty_database: Datab
             (kept,) = session.execute(select(tables.tables[name])).mappings()
             assert {column: kept[column] for column in row} == row
     work = WorkStore(empty_database, 60, "worker-1")
-    run_all_stages(work, PageRef("j", 1, 1), (Stage.METRICS,))
-    assert status_of(JobStore(empty_database), "j") == JobStatus.PACKAGING
+    run_all_stages(work, PageRef(JOB, 1, 1), (Stage.METRICS,))
+    assert status_of(JobStore(empty_database), JOB) == JobStatus.PACKAGING
     with pytest.raises(IntegrityError), empty_database.writing() as session:  # foreign keys hold as before
         session.execute(delete(Tenant))
