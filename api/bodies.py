@@ -17,8 +17,8 @@ Model = TypeVar("Model", bound=BaseModel)
 MAX_JSON_BYTES: Final = 8 * 1024**2
 """Ten thousand upload ids take 0.4 MB, and the hints of a page with ten thousand dots 1.5 MB."""
 MAX_DEPTH: Final = 32
-LARGE: Final = frozenset({("files.put_file", ""), ("jobs.create_job", "multipart/form-data")})
-"""Endpoints, and for which media type ('': any), that take a file: up to `max_request_bytes`."""
+LARGE: Final[dict[str | None, str | None]] = {"files.put_file": None, "jobs.create_job": "multipart/form-data"}
+"""Endpoints that take files, up to `max_request_bytes`, and as which media type; None: as any."""
 JSON: Final = "application/json"
 
 
@@ -29,12 +29,11 @@ def register_body_limits(app: Flask, settings: Settings) -> None:
 
     @app.before_request
     def limit_body() -> None:
-        endpoint = request.endpoint or ""
-        if (endpoint, "") in LARGE or (endpoint, request.mimetype) in LARGE:
+        if request.endpoint in LARGE and LARGE[request.endpoint] in (None, request.mimetype):
             request.max_content_length = settings.max_request_bytes
-        limit = request.max_content_length
-        if limit is not None and (request.content_length or 0) > limit:
-            raise RequestEntityTooLarge(f"a body of {request.content_length} bytes is over the limit of {limit}")
+        length = request.content_length
+        if length and length > (request.max_content_length or MAX_JSON_BYTES):
+            raise RequestEntityTooLarge(f"a body of {length} bytes is over the limit of {request.max_content_length}")
 
 
 def read_json_body() -> Any:

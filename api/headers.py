@@ -1,5 +1,6 @@
 """Headers that keep browsers from doing with our answers what they are not for, and CORS for chosen origins."""
 
+from http import HTTPStatus
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -9,6 +10,7 @@ from common.settings import Settings
 
 NOTHING: Final = "default-src 'none'; frame-ancestors 'none'"
 """The policy of what is no page: it may load, run and be framed by nothing."""
+KEPT_BY_ASKER: Final = "private, no-cache"
 YEAR_S: Final = 31_536_000
 METHODS: Final = "GET, POST, PUT, PATCH, DELETE"
 ASKED: Final = "Authorization, Content-Type, Idempotency-Key, If-None-Match, Last-Event-ID"
@@ -28,6 +30,9 @@ def register_headers(app: Flask, settings: Settings) -> None:
     @app.after_request
     def protect(response: Response) -> Response:
         headers = response.headers
+        if response.status_code == HTTPStatus.NOT_MODIFIED:  # what it stands for came with all of them
+            headers["Cache-Control"] = KEPT_BY_ASKER
+            return response
         headers.setdefault("X-Content-Type-Options", "nosniff")
         headers.setdefault("Content-Security-Policy", NOTHING)
         headers.setdefault("X-Frame-Options", "DENY")
@@ -35,8 +40,8 @@ def register_headers(app: Flask, settings: Settings) -> None:
         headers.setdefault("Cross-Origin-Resource-Policy", "same-origin")
         headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         if request.path.startswith("/v1/"):
-            # What has an ETag may be kept by who asked, who asks again each time all the same.
-            headers.setdefault("Cache-Control", "private, no-cache" if "ETag" in headers else "no-store")
+            # What has an ETag may be kept by who asked, who asks whether it holds each time all the same.
+            headers.setdefault("Cache-Control", KEPT_BY_ASKER if "ETag" in headers else "no-store")
         if public.scheme == "https":
             headers.setdefault("Strict-Transport-Security", f"max-age={YEAR_S}")
         return response
