@@ -12,6 +12,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from http import HTTPStatus
@@ -31,6 +32,7 @@ LEASE_S: Final = 60.0
 """A control that is silent for so long after it took a delivery has died, in seconds."""
 MAX_AT_ONCE: Final = 32
 MAX_OF_TENANT: Final = 4
+THREADS: Final = 2 * MAX_AT_ONCE
 MAX_ERROR_CHARS: Final = 200
 LOOK_AGAIN_S: Final = 0.1
 
@@ -56,6 +58,8 @@ class Deliverer:
         return len(tasks)
 
     async def _run(self, stop: threading.Event) -> None:
+        # A look-up of a name cannot be broken off: what hangs longer than a try must not keep others from a thread.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(THREADS, "deliveries"))
         under_way: set[asyncio.Task[None]] = set()
         asked_at = -self._poll_s
         while not stop.is_set():
@@ -75,7 +79,7 @@ class Deliverer:
 
     async def _start_due(self, limit: int) -> set[asyncio.Task[None]]:
         take = self._deliveries.take_due
-        taken = await asyncio.to_thread(take, limit, MAX_OF_TENANT, self._held, LEASE_S)
+        taken = await asyncio.to_thread(take, limit, MAX_OF_TENANT, Counter(self._held), LEASE_S)
         self._held.update(due.tenant_id for due in taken)
         return {asyncio.create_task(self._deliver(due)) for due in taken}
 
