@@ -12,6 +12,7 @@ from flask_limiter import ApplicationLimit, Limiter, RequestLimit
 from redis import RedisError
 
 from api.auth import get_principal
+from api.counting import PREFIX
 from common.broker import TIMEOUT_S
 from common.errors import QuotaError
 from common.logging import get_logger
@@ -27,7 +28,7 @@ def register_rate_limit(app: Flask, settings: Settings) -> None:
     limiter = Limiter(
         key_func=_tenant_id,
         application_limits=[ApplicationLimit(_limit, key_function=_tenant_id)],
-        storage_uri=settings.broker_url,
+        storage_uri=PREFIX + settings.broker_url,
         storage_options={"socket_connect_timeout": TIMEOUT_S, "socket_timeout": TIMEOUT_S},
         strategy="fixed-window",
         in_memory_fallback_enabled=True,

@@ -17,7 +17,7 @@ LEAST = 0.6
 
 
 def measure_polling() -> list[Figure]:
-    """Embedded, and beside the bar with keys and counted requests: three round trips to Redis more."""
+    """Embedded, and beside the bar with keys and counted requests: a round trip to Redis more."""
     return list(chain.from_iterable(_measure(auth) for auth in ("off", "keys")))
 
 
