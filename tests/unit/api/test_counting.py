@@ -75,7 +75,7 @@ def test_a_window_that_is_over_begins_anew(clients, redis_url):
 
 def test_a_request_costs_redis_one_round_trip(clients, redis_url):
     clients[0]()
-    with redis.Redis.from_url(redis_url) as client, client.monitor() as monitor:
+    with redis.Redis.from_url(redis_url, socket_timeout=START_LIMIT_S) as client, client.monitor() as monitor:
         client.ping()  # it has greeted before
         clients[0]()
         client.set("the end", 1)
