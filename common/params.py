@@ -68,15 +68,18 @@ STAGE_PARAMS = {
 """The parameters that each stage's result depends on: part of its stage key, and where a change re-runs from."""
 
 
-def parse_params(raw: object) -> JobParams:
+def parse_params(raw: object, *, from_shell: bool = False) -> JobParams:
     """Check parameters from outside.
+
+    Args:
+        raw: an object, as JSON has it: "0.5" and true are no numbers.
+        from_shell: all values are text, where numbers are.
 
     Raises:
         BadParamsError: names each parameter that is unknown or out of range, and the limit.
     """
     try:
-        # By way of JSON and strict: "0.5" and true are no numbers.
-        params = JobParams.model_validate_json(json.dumps(raw), strict=True)
+        params = JobParams.model_validate_json(json.dumps(raw), strict=not from_shell)
     except ValidationError as error:
         faults = (f"params.{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise BadParamsError("; ".join(faults)) from None

@@ -80,7 +80,7 @@ def _read_params(arguments: argparse.Namespace) -> JobParams:
     """The parameters that were given, as text, checked by the same rules as a job's."""
     given = {name: getattr(arguments, name) for name in SHELL_PARAMS}
     try:
-        return parse_params({name: value for name, value in given.items() if value is not None})
+        return parse_params({name: value for name, value in given.items() if value is not None}, from_shell=True)
     except BadParamsError as error:
         raise BadParamsError(str(error).replace("params.", "--")) from None
 

@@ -51,6 +51,9 @@ def test_every_parameter_can_be_chosen_and_read_back() -> None:
         {"epochs": 1001},
         {"epochs": 1.5},
         {"epochs": "many"},
+        {"epochs": "5"},
+        {"seed": False},
+        {"keep_lightness": 1},
         {"trapped_ball_radii": []},
         {"trapped_ball_radii": [1] * 21},
         {"trapped_ball_radii": [0]},
@@ -120,3 +123,10 @@ def test_no_change_runs_nothing_again_and_of_two_the_earlier_counts() -> None:
 
 def test_a_stored_job_beyond_a_later_limit_can_still_be_read():
     assert JobParams.model_validate({"preset": "original", "epochs": 1000}).epochs == 1000
+
+
+def test_the_shell_has_numbers_as_text():
+    given = {"epochs": "5", "saturation": "1.5", "trapped_ball_radii": ["6", "4"]}
+    assert parse_params(given, from_shell=True) == JobParams(epochs=5, saturation=1.5, trapped_ball_radii=(6, 4))
+    with pytest.raises(BadParamsError):
+        parse_params({"epochs": "many"}, from_shell=True)
