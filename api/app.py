@@ -17,6 +17,7 @@ from common.jobs.database import Database
 from common.jobs.deliveries import DeliveryStore
 from common.jobs.idempotency import IdempotencyStore
 from common.jobs.models import LOCAL_TENANT
+from common.jobs.outlook import OutlookStore
 from common.jobs.store import JobStore
 from common.jobs.tenants import TenantStore, default_limits
 from common.names import VERSION
@@ -54,6 +55,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         tenants,
         IdempotencyStore(database),
         DeliveryStore(database),
+        OutlookStore(database, settings.interactive_pages),
         store,
         Broker(settings.broker_url),
     )

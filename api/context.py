@@ -10,6 +10,7 @@ from common.errors import BrokerError
 from common.jobs.database import Database
 from common.jobs.deliveries import DeliveryStore
 from common.jobs.idempotency import IdempotencyStore
+from common.jobs.outlook import OutlookStore
 from common.jobs.store import JobStore
 from common.jobs.tenants import Limits, TenantStore
 from common.logging import get_logger
@@ -27,6 +28,7 @@ class Context:
     tenants: TenantStore
     idempotency: IdempotencyStore
     deliveries: DeliveryStore
+    outlooks: OutlookStore
     store: ObjectStore
     broker: Broker
 

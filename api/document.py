@@ -84,6 +84,8 @@ REQUEST_HEADERS: Final[dict[str, Node]] = {
 }
 PARAMETERS: Final[dict[str, Node]] = {
     "job_id": {"description": "The job.", "example": "019ab3c7d2e40123456789abcdef0123"},
+    "upload_id": {"description": "The upload.", "example": "019ab3c7c0f10123456789abcdef4567"},
+    "index": {"description": "Which of the references, from 1.", "example": 1},
     "number": {"description": "The page, from 1.", "example": 1},
     "artifact": {"description": "What of the page.", "example": "final"},
     "limit": {"description": "How many at most."},

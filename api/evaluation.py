@@ -23,6 +23,7 @@ class Evaluation:
     references: Sequence[IncomingFile] = ()
     keep_days: float | None = None
     callback_url: str | None = None
+    name: str | None = None
 
 
 def submit_evaluation(context: Context, evaluation: Evaluation, job_id: str) -> None:
@@ -59,6 +60,7 @@ def submit_evaluation(context: Context, evaluation: Evaluation, job_id: str) -> 
                 evaluation.keep_days,
                 evaluation.callback_url,
                 stored_bytes=sum(entry["size"] for entries in (*kept.values(), kept_references) for entry in entries),
+                name=evaluation.name,
             ),
             context.limits,
         )

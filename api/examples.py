@@ -18,8 +18,10 @@ _SHA256: Final = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a
 _JOB_REPLY: Final = {
     "id": _JOB_ID,
     "kind": "colorize",
+    "name": "Chapter 12",
     "status": "running",
     "params": JobParams().model_dump(mode="json"),
+    "references": [{"name": "page-003-coloured.png", "link": f"{_JOB}/references/1"}],
     "pages": {"total": 24, "queued": 10, "running": 2, "succeeded": 12, "failed": 0, "cancelled": 0, "skipped": 0},
     "reference_model": {
         "key": _SHA256,
@@ -60,7 +62,15 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
         "headers": {"Content-Type": "application/octet-stream"},
         "expires_at": "2026-11-27T08:00:00.000Z",
     },
+    schemas.UploadView: {
+        "id": _UPLOAD_ID,
+        "filename": "chapter-01.cbz",
+        "size": 31_457_280,
+        "sha256": _SHA256,
+        "received": True,
+    },
     schemas.JobRequest: {
+        "name": "Chapter 12",
         "archive": _UPLOAD_ID,
         "references": ["019ab3c7c8a20123456789abcdef0a1b"],
         "params": {"blend": 0.8},
@@ -73,6 +83,9 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
     schemas.PageListReply: {"pages": [_PAGE_REPLY], "next": None},
     schemas.RetryReply: {"retried": 2},
     schemas.RerunReply: {"stage": "s2p"},
+    schemas.PaletteRequest: {"colours": [{"entry": 3, "rgb": [224, 172, 105]}]},
+    schemas.PaletteReply: {"pages": [1, 4, 7]},
+    schemas.QueueReply: {"pages_ahead": 36, "pages_left": 10, "estimate_s": 94.5},
     schemas.DeliveryListReply: {
         "deliveries": [
             {
@@ -103,7 +116,8 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
     Hints: {
         "version": 1,
         "size": [1600, 2263],
-        "hints": [{"x": 0.31, "y": 0.18, "rgb": [224, 172, 105], "region": 12, "source": "user"}],
+        "hints": [{"x": 0.31, "y": 0.18, "rgb": [224, 172, 105], "region": 12, "source": "user", "entry": 1}],
+        "palette": [[250, 250, 250], [221, 168, 101]],
     },
     JobParams: {"blend": 0.6, "saturation": 1.4},
 }

@@ -32,6 +32,7 @@ class Submission:
     params: Any = field(default_factory=dict)
     keep_days: float | None = None
     callback_url: str | None = None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,7 @@ def submit_job(context: Context, submission: Submission, job_id: str) -> None:
                 submission.keep_days,
                 submission.callback_url,
                 stored_bytes=_count_bytes(submission.archive, references, truths),
+                name=submission.name,
             ),
             context.limits,
         )

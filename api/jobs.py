@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, redirect, request
 from flask_openapi import APIBlueprint, Tag
 from flask_openapi.types import ResponseDict
+from pydantic import TypeAdapter, ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.bodies import JSON, parse_json, read_model
@@ -20,15 +21,19 @@ from api.problems import Problem, problem_response
 from api.replies import json_reply
 from api.schemas import (
     MAX_KEEP_DAYS,
+    MAX_NAME_CHARS,
     JobListQuery,
     JobListReply,
+    JobName,
     JobPath,
     JobQuery,
     JobReply,
     JobRequest,
+    QueueReply,
+    ReferencePath,
     RetryReply,
 )
-from api.views import view_job
+from api.views import media_type_of, view_job
 from common.errors import InputError, NotFoundError
 from common.jobs.states import JobKind
 from common.jobs.store import JobVersion
@@ -39,10 +44,10 @@ from storage import keys
 
 RETRY_AFTER_S = 2
 FIELDS = {
-    JobKind.COLORIZE: ("pages", "archive", "references", "truths", "params", "keep_days", "callback_url"),
-    JobKind.EVALUATE: ("real", "output", "references", "keep_days", "callback_url"),
+    JobKind.COLORIZE: ("name", "pages", "archive", "references", "truths", "params", "keep_days", "callback_url"),
+    JobKind.EVALUATE: ("name", "real", "output", "references", "keep_days", "callback_url"),
 }
-TEXT_FIELDS = ("kind", "params", "keep_days", "callback_url")
+TEXT_FIELDS = ("kind", "name", "params", "keep_days", "callback_url")
 
 ERRORS: ResponseDict = {400: Problem, 404: Problem, 503: Problem}
 
@@ -50,11 +55,14 @@ TAG = Tag(name="jobs", description="Chapters to colour, and results to score")
 
 blueprint = APIBlueprint("jobs", __name__, abp_tags=[TAG])
 
+_NAME: TypeAdapter[str] = TypeAdapter(JobName)
+
 FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
 MULTIPART_SCHEMA = {
     "type": "object",
     "properties": {
         "kind": {"type": "string", "enum": list(JobKind), "default": JobKind.COLORIZE},
+        "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS},
         "pages": FILES,
         "archive": {"type": "string", "format": "binary", "description": "ZIP or CBZ, instead of pages"},
         "references": FILES | {"description": "colorize needs one, evaluate may have some"},
@@ -166,6 +174,41 @@ def delete_job(path: JobPath) -> Response:
     return Response(status=204)
 
 
+@blueprint.get(
+    "/v1/jobs/<job_id>/queue",
+    summary="How far down the queue a job is",
+    description="An estimate by how long stages took within the last hour; worth asking every few seconds.",
+    responses={200: QueueReply, **ERRORS},
+)
+def get_queue(path: JobPath) -> Response:
+    context = get_context()
+    job = context.jobs.get_job(context.tenant_id, path.job_id).job
+    outlook = context.outlooks.find(job)
+    estimate_s = None if outlook.seconds is None else round(outlook.seconds, 1)
+    return json_reply(QueueReply(pages_ahead=outlook.pages_ahead, pages_left=outlook.pages_left, estimate_s=estimate_s))
+
+
+@blueprint.get(
+    "/v1/jobs/<job_id>/references/<int:index>",
+    summary="A reference as it was sent",
+    description="Redirects to a signed URL, as any artifact.",
+    responses={302: None, **ERRORS},
+)
+def get_reference(path: ReferencePath) -> BaseResponse:
+    context = get_context()
+    references = context.jobs.get_job(context.tenant_id, path.job_id).job.references
+    if not 1 <= path.index <= len(references):
+        raise NotFoundError(f"job {path.job_id} has references 1 to {len(references)}, no {path.index}")
+    reference = references[path.index - 1]
+    url = context.store.presign_get(
+        reference["key"],
+        expires_s=context.settings.url_lifetime_s,
+        filename=f"reference-{path.index}{PurePosixPath(reference['name']).suffix}",
+        media_type=media_type_of(reference["name"]),
+    )
+    return redirect(url, 302)
+
+
 @blueprint.get("/v1/jobs/<job_id>/result", summary="The archive", responses={302: None, **ERRORS})
 def get_result(path: JobPath) -> BaseResponse:
     context = get_context()
@@ -176,7 +219,7 @@ def get_result(path: JobPath) -> BaseResponse:
     url = context.store.presign_get(
         job.result_key,
         expires_s=context.settings.url_lifetime_s,
-        filename=f"nurie-{job.id}{extension}",
+        filename=f"{job.name or f'nurie-{job.id}'}{extension}",
         media_type="application/zip",
     )
     return redirect(url, 302)
@@ -244,19 +287,22 @@ def _read_multipart() -> Submission | Evaluation:
         raise InputError(f"kind: {given[:100]!r} is none of {', '.join(JobKind)}")
     kind = JobKind(given)
     _check_fields(kind, (*request.form, *request.files))
-    for name in FIELDS[kind]:
-        if name in request.form and name not in TEXT_FIELDS:
-            raise InputError(f"{name}: send files, with a file name each")
+    for field in FIELDS[kind]:
+        if field in request.form and field not in TEXT_FIELDS:
+            raise InputError(f"{field}: send files, with a file name each")
     keep_days = _read_keep_days(request.form.get("keep_days"))
     callback_url = _checked_callback(request.form.get("callback_url"))
+    name = _read_name(request.form.get("name"))
     if kind is JobKind.EVALUATE:
-        return Evaluation(_sent("real"), _sent("output"), _sent("references"), keep_days, callback_url)
+        return Evaluation(_sent("real"), _sent("output"), _sent("references"), keep_days, callback_url, name)
     archives = _sent("archive")
     if len(archives) > 1:
         raise InputError("archive: send one")
     params = parse_json(request.form.get("params") or "{}", "params")
     archive = archives[0] if archives else None
-    return Submission(_sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days, callback_url)
+    return Submission(
+        _sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days, callback_url, name
+    )
 
 
 def _read_keep_days(text: str | None) -> float | None:
@@ -270,6 +316,14 @@ def _read_keep_days(text: str | None) -> float | None:
     if not 0 < days <= MAX_KEEP_DAYS:  # false for NaN too
         raise InputError(f"keep_days: {text[:100]} is not above 0 and at most {MAX_KEEP_DAYS}")
     return days
+
+
+def _read_name(text: str | None) -> str | None:
+    """Raises InputError: empty, too long, or with control characters."""
+    try:
+        return None if text is None else _NAME.validate_python(text)
+    except ValidationError as error:
+        raise InputError(f"name: {error.errors()[0]['msg']}") from None
 
 
 def _checked_callback(url: str | None) -> str | None:
@@ -290,10 +344,10 @@ def _read_json() -> Submission | Evaluation:
     callback_url = _checked_callback(body.callback_url)
     if body.kind is JobKind.EVALUATE:
         real, output, references = [_uploaded(ids) for ids in (body.real, body.output, body.references)]
-        return Evaluation(real, output, references, body.keep_days, callback_url)
+        return Evaluation(real, output, references, body.keep_days, callback_url, body.name)
     archive = _uploaded([body.archive])[0] if body.archive else None
     pages, references, truths = [_uploaded(ids) for ids in (body.pages, body.references, body.truths)]
-    return Submission(pages, archive, references, truths, body.params, body.keep_days, callback_url)
+    return Submission(pages, archive, references, truths, body.params, body.keep_days, callback_url, body.name)
 
 
 def _uploaded(upload_ids: list[str]) -> list[IncomingFile]:

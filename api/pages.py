@@ -1,4 +1,4 @@
-"""/v1/jobs/{id}/pages: a job's pages, their artifacts, and corrections."""
+"""/v1/jobs/{id}/pages and /palette: a job's pages, their artifacts, and corrections."""
 
 from flask import Response, redirect
 from flask_openapi import APIBlueprint, Tag
@@ -6,21 +6,29 @@ from flask_openapi.types import ResponseDict
 from pydantic import BaseModel
 from werkzeug.wrappers import Response as BaseResponse
 
-from api.bodies import read_json_body
+from api.bodies import read_json_body, read_model
 from api.context import get_context
+from api.correcting import keep_hints, recolour_job, set_hints
 from api.polling import answer, page_retry_after_s
 from api.problems import Problem
 from api.replies import json_reply
-from api.schemas import ArtifactPath, JobPath, PageListQuery, PageListReply, PagePath, PageReply, RerunReply
-from api.views import PUBLIC_ARTIFACTS, view_page
-from common.errors import DatabaseError, InputError, NotFoundError
+from api.schemas import (
+    ArtifactPath,
+    JobPath,
+    PageListQuery,
+    PageListReply,
+    PagePath,
+    PageReply,
+    PaletteReply,
+    PaletteRequest,
+    RerunReply,
+)
+from api.views import PUBLIC_ARTIFACTS, media_type_of, view_page
+from common.errors import InputError, NotFoundError
 from common.hints import Hints, parse_hints
-from common.imaging import MEDIA_TYPES
-from common.jobs.ids import new_id, sha256_hex
 from common.jobs.store import PageVersion, page_params
-from common.names import Artifact, Stage, artifact_filename
+from common.names import Artifact, Stage
 from common.params import JobParams, parse_params
-from storage import keys
 
 ERRORS: ResponseDict = {400: Problem, 404: Problem, 503: Problem}
 
@@ -97,7 +105,7 @@ def _redirect_to(path: PagePath, artifact: str) -> BaseResponse:
         entry["key"],
         expires_s=context.settings.url_lifetime_s,
         filename=f"{page.number:04d}-{entry['filename'].rsplit('/', 1)[-1]}",
-        media_type=_media_type(entry["filename"]),
+        media_type=media_type_of(entry["filename"]),
     )
     return redirect(url, 302)
 
@@ -115,19 +123,8 @@ def put_hints(path: PagePath) -> Response:
     body = read_json_body()
     if not isinstance(body, dict):
         raise InputError("hints: send an object as hints.json is")
-    data = parse_hints(body, "hints").to_json()
-    filename = artifact_filename(Artifact.HINTS)
-    key = keys.user_hints(path.job_id, path.number, new_id())
-    context.store.put(key, data, media_type="application/json")
-    entry = {"key": key, "sha256": sha256_hex(data), "size": len(data), "filename": filename}
-    try:
-        context.jobs.set_hints(context.tenant_id, path.job_id, path.number, entry)
-    except DatabaseError:
-        raise  # what was lost may be the answer only, and the page refer to them; otherwise they are swept away
-    except Exception:
-        context.store.delete(key)
-        raise
-    context.wake_control()
+    hints = parse_hints(body, "hints")
+    set_hints(context, path.job_id, {path.number: keep_hints(context, path.job_id, path.number, hints)})
     return json_reply(RerunReply(stage=Stage.S2P), 202)
 
 
@@ -150,12 +147,24 @@ def patch_params(path: PagePath) -> Response:
     return json_reply(RerunReply(stage=stage), 202)
 
 
-BODY_MODELS: dict[str, type[BaseModel]] = {"put_hints": Hints, "patch_params": JobParams}
+@blueprint.patch(
+    "/v1/jobs/<job_id>/palette",
+    summary="Correct colours of the palette on all pages",
+    description="Every dot that goes with one of these entries (`entry` in the hints) gets its new colour. The pages "
+    "that have such a dot, and no others, run again from s2p. The job must have ended.",
+    responses={202: PaletteReply, 409: Problem, **ERRORS},
+)
+def patch_palette(path: JobPath) -> Response:
+    context = get_context()
+    context.jobs.get_job(context.tenant_id, path.job_id)  # an unknown job is 404 whatever the body says
+    body = read_model(PaletteRequest)
+    changed = recolour_job(context, path.job_id, {colour.entry: colour.rgb for colour in body.colours})
+    return json_reply(PaletteReply(pages=changed), 202)
+
+
+BODY_MODELS: dict[str, type[BaseModel]] = {
+    "put_hints": Hints,
+    "patch_params": JobParams,
+    "patch_palette": PaletteRequest,
+}
 """Bodies that the routes read by themselves, for the OpenAPI document."""
-
-
-def _media_type(filename: str) -> str:
-    suffix = filename.rsplit(".", 1)[-1].lower()
-    if suffix == "json":
-        return "application/json"
-    return MEDIA_TYPES.get({"jpg": "jpeg"}.get(suffix, suffix), "application/octet-stream")

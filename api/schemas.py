@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.api_keys import Scope
+from common.hints import MAX_PALETTE, Rgb
 from common.jobs.deliveries import DeliveryStatus
 from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
 from common.names import Artifact, Stage
@@ -14,6 +15,8 @@ from common.webhooks import MAX_URL_CHARS
 MAX_INTEGER = 2**31 - 1
 """The largest that the database's integers hold."""
 MAX_KEEP_DAYS = 365
+MAX_NAME_CHARS = 200
+JobName = Annotated[str, Field(min_length=1, max_length=MAX_NAME_CHARS, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$", examples=["019ab3c7d2e40123456789abcdef0123"])]
 
 
@@ -46,12 +49,23 @@ class UploadReply(BaseModel):
     expires_at: str
 
 
+class UploadView(BaseModel):
+    id: Id
+    filename: str
+    size: int
+    sha256: str | None
+    received: bool = Field(description="Whether all bytes are there; they are not compared with sha256 yet.")
+
+
 class JobRequest(BaseModel):
     """A job by upload ids: `colorize` takes pages or an archive, `evaluate` takes real and output."""
 
     model_config = ConfigDict(extra="forbid")
 
     kind: JobKind = JobKind.COLORIZE
+    name: JobName | None = Field(
+        None, description="What to call the job; the result's file is named like it.", examples=["Chapter 12"]
+    )
     pages: list[Id] = Field(default=[], description="Upload ids of pictures, in reading order.")
     archive: Id | None = Field(None, description="Upload id of a ZIP or CBZ, instead of pages.")
     references: list[Id] = Field(default=[], description="Upload ids of coloured pages of the same work.")
@@ -96,11 +110,18 @@ class ModelView(BaseModel):
     error: ErrorView | None
 
 
+class ReferenceView(BaseModel):
+    name: str
+    link: str
+
+
 class JobReply(BaseModel):
     id: Id
     kind: JobKind
+    name: str | None
     status: JobStatus
     params: dict[str, Any]
+    references: list[ReferenceView]
     pages: PageCounts
     reference_model: ModelView | None = Field(description="null in an evaluation, which trains nothing.")
     error: ErrorView | None = Field(description="Why the scoring of all pages together, or the evaluation, failed.")
@@ -167,6 +188,14 @@ class JobPath(Asked):
     job_id: str
 
 
+class UploadPath(Asked):
+    upload_id: str
+
+
+class ReferencePath(JobPath):
+    index: int = Field(le=MAX_INTEGER)
+
+
 class PagePath(JobPath):
     number: int = Field(le=MAX_INTEGER)
 
@@ -196,6 +225,29 @@ class RetryReply(BaseModel):
 
 class RerunReply(BaseModel):
     stage: Stage | None = Field(description="The page runs again from here; null when nothing changed.")
+
+
+class PaletteColour(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    entry: int = Field(ge=0, lt=MAX_PALETTE, description="Index in `palette` of the hints.")
+    rgb: Rgb
+
+
+class PaletteRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    colours: list[PaletteColour] = Field(min_length=1, max_length=MAX_PALETTE)
+
+
+class PaletteReply(BaseModel):
+    pages: list[int] = Field(description="Numbers of the pages that run again from s2p.")
+
+
+class QueueReply(BaseModel):
+    pages_ahead: int = Field(description="Pages that go before the last of this job's.")
+    pages_left: int = Field(description="Pages of this job that have not ended.")
+    estimate_s: float | None = Field(description="Until the job has ended, by recent times; null: none is known yet.")
 
 
 class UsageView(BaseModel):

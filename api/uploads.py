@@ -11,7 +11,7 @@ from api.idempotency import idempotent, is_repeated, resource_id
 from api.incoming import OCTETS, safe_name
 from api.problems import Problem
 from api.replies import json_reply
-from api.schemas import UploadReply, UploadRequest
+from api.schemas import UploadPath, UploadReply, UploadRequest, UploadView
 from api.views import iso_time
 from common.errors import TooLargeError
 from common.jobs.models import Upload
@@ -57,3 +57,18 @@ def create_upload() -> Response:
         expires_at=iso_time(presigned.expires_at.timestamp()),
     )
     return json_reply(reply, 201)
+
+
+@blueprint.get(
+    "/v1/uploads/<upload_id>",
+    summary="Whether a file has arrived",
+    description="For who lost the answer to a PUT: what has arrived need not be sent again.",
+    responses={200: UploadView, 404: Problem, 503: Problem},
+)
+def get_upload(path: UploadPath) -> Response:
+    context = get_context()
+    upload = context.jobs.get_upload(context.tenant_id, path.upload_id)
+    info = context.store.stat(upload.storage_key)
+    received = info is not None and info.size == upload.size
+    view = UploadView(id=upload.id, filename=upload.filename, size=upload.size, sha256=upload.sha256, received=received)
+    return json_reply(view)

@@ -9,9 +9,11 @@ from api.schemas import (
     ModelView,
     PageCounts,
     PageReply,
+    ReferenceView,
     StageTiming,
     TryView,
 )
+from common.imaging import MEDIA_TYPES
 from common.jobs.deliveries import DeliveryStatus
 from common.jobs.garbage import expiry
 from common.jobs.models import Delivery, Page, ReferenceModel
@@ -19,9 +21,7 @@ from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
 from common.jobs.store import JobView, SetView
 from common.names import SET_ARTIFACTS, Artifact, Stage
 
-PUBLIC_ARTIFACTS = tuple(
-    artifact for artifact in Artifact if artifact not in (Artifact.REGIONS, Artifact.REPORT, Artifact.TABLE)
-)
+PUBLIC_ARTIFACTS = tuple(artifact for artifact in Artifact if artifact not in (Artifact.REPORT, Artifact.TABLE))
 """What a page can be asked for."""
 
 
@@ -39,8 +39,13 @@ def view_job(view: JobView, keep_days: float) -> JobReply:
     return JobReply(
         id=job.id,
         kind=JobKind(job.kind),
+        name=job.name,
         status=JobStatus(job.status),
         params=job.params,
+        references=[
+            ReferenceView(name=reference["name"], link=f"{here}/references/{index}")
+            for index, reference in enumerate(job.references, 1)
+        ],
         pages=PageCounts(total=job.pages_total, **view.counts),
         reference_model=view.model and _view_model(view.model),
         error=_view_set_error(view.whole_set),
@@ -85,6 +90,14 @@ def view_delivery(delivery: Delivery) -> DeliveryReply:
 def iso_time(seconds: float) -> str:
     """Seconds since 1970 as ISO 8601 in UTC, to the millisecond."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def media_type_of(filename: str) -> str:
+    """By suffix; octets where it says nothing."""
+    suffix = filename.rsplit(".", 1)[-1].lower()
+    if suffix == "json":
+        return "application/json"
+    return MEDIA_TYPES.get({"jpg": "jpeg"}.get(suffix, suffix), "application/octet-stream")
 
 
 def _view_model(model: ReferenceModel) -> ModelView:

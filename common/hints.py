@@ -1,42 +1,70 @@
 """Colour hints, the house's `hints.json`: written by cgan and by people, read by s2p. Pure."""
 
 import json
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from common.errors import InputError
 
 MAX_HINTS = 2000
+MAX_PALETTE = 256
 
 Channel = Annotated[int, Field(ge=0, le=255)]
+Rgb = tuple[Channel, Channel, Channel]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 
 class Hint(BaseModel):
     """A dot of colour. x and y are shares of the page's width and height from its top left; rgb is 0..255.
 
-    confidence, 0..1, is how sure the network is of an automatic hint; people's hints have none.
+    confidence, 0..1, is how sure the network is of an automatic hint; people's hints have none. entry says which colour
+    of the palette the dot goes with: another colour given to that entry is given to the dot. A dot without one keeps
+    its own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     x: Share
     y: Share
-    rgb: tuple[Channel, Channel, Channel]
+    rgb: Rgb
     region: Annotated[int, Field(ge=0)] | None = None
     source: Literal["cgan", "user"] = "user"
     confidence: Share | None = None
+    entry: Annotated[int, Field(ge=0)] | None = None
 
 
 class Hints(BaseModel):
-    """All hints of a page; size is the page's (width, height) in pixels when they were made."""
+    """All hints of a page; size is the page's (width, height) in pixels when they were made.
+
+    palette has the main colours of the references, the most frequent first; all pages of a job have the same.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = 1
     size: tuple[Annotated[int, Field(ge=1)], Annotated[int, Field(ge=1)]]
     hints: Annotated[tuple[Hint, ...], Field(max_length=MAX_HINTS)]
+    palette: Annotated[tuple[Rgb, ...], Field(max_length=MAX_PALETTE)] = ()
+
+    @model_validator(mode="after")
+    def _check_entries(self) -> Self:
+        for index, hint in enumerate(self.hints):
+            if hint.entry is not None and hint.entry >= len(self.palette):
+                raise ValueError(f"hints.{index}.entry: {hint.entry} is not among the palette's {len(self.palette)}")
+        return self
+
+    def recolour(self, colours: Mapping[int, Rgb]) -> "Hints":
+        """The same with other colours, by palette entry, on every dot that goes with one of these."""
+
+        def change(hint: Hint) -> Hint:
+            rgb = hint.rgb if hint.entry is None else colours.get(hint.entry, hint.rgb)
+            if rgb == hint.rgb:
+                return hint
+            return hint.model_copy(update={"rgb": rgb, "source": "user", "confidence": None})
+
+        return self.model_copy(update={"hints": tuple(map(change, self.hints))})
 
     def to_json(self) -> bytes:
         return self.model_dump_json().encode()

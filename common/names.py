@@ -36,7 +36,7 @@ PAGE_TASKS: Final = {
 SET_TASK: Final = "metrics.report"
 """Scores all pages of a job together, on the queue of METRICS."""
 
-CODE_VERSIONS: Final = {Stage.CGAN: 4, Stage.S2P: 2, Stage.INKNHUE: 2, Stage.METRICS: 2}
+CODE_VERSIONS: Final = {Stage.CGAN: 5, Stage.S2P: 2, Stage.INKNHUE: 2, Stage.METRICS: 2}
 """Raise a stage's number when its results change, so that results kept under the old stage keys are not used again."""
 
 TRAINING_VERSION: Final = 3

@@ -111,6 +111,7 @@ class Job(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)  # sorts by time of creation
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
     kind: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str | None] = mapped_column(Text)  # what its owner calls it
     status: Mapped[str] = mapped_column(String(16))
     params: Mapped[dict[str, Any]] = mapped_column(JSON)
     pages_total: Mapped[int] = mapped_column(Integer)
@@ -191,6 +192,7 @@ class Attempt(Base):
     """One run of a stage on a page: who, when, and how it ended. A record; nothing is decided by it."""
 
     __tablename__ = "attempts"
+    __table_args__ = (Index(None, "stage", "ended_at"),)
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)

@@ -51,6 +51,7 @@ class NewJob:
     keep_days: float | None = None  # after its end; None: as the settings say
     callback_url: str | None = None  # told when the job ends
     stored_bytes: int = 0  # references, truths, archive
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,15 @@ class NewEvaluation:
     keep_days: float | None = None
     callback_url: str | None = None
     stored_bytes: int = 0  # all of its pictures
+    name: str | None = None
+
+
+@dataclass(frozen=True)
+class NewHints:
+    """Hints that somebody corrected: where they lie, and the key of those that they were made from, if that matters."""
+
+    entry: dict[str, Any]  # {key, sha256, size}
+    replaces: str | None = None
 
 
 @dataclass(frozen=True)
@@ -181,6 +191,7 @@ class JobStore:
                 id=new.id,
                 tenant_id=new.tenant_id,
                 kind=JobKind.COLORIZE,
+                name=new.name,
                 status=JobStatus.QUEUED,
                 params=new.params.model_dump(mode="json"),
                 pages_total=len(new.pages),
@@ -210,6 +221,7 @@ class JobStore:
                 id=new.id,
                 tenant_id=new.tenant_id,
                 kind=JobKind.EVALUATE,
+                name=new.name,
                 status=JobStatus.QUEUED,
                 params={},
                 pages_total=0,
@@ -323,24 +335,25 @@ class JobStore:
                 _requeue(page, _first_missing_stage(page))
             return len(failed)
 
-    def set_hints(self, tenant_id: str, job_id: str, number: int, hints: dict[str, Any]) -> None:
-        """Give a page other hints and run it again from s2p.
-
-        Args:
-            hints: where the new hints.json lies: {key, sha256, size}.
+    def set_hints(self, tenant_id: str, job_id: str, new_hints: dict[int, NewHints]) -> None:
+        """Give pages, by number, other hints and run them again from s2p: all of them, or none.
 
         Raises:
-            ConflictError: the page or its job is under way, cancelled, or was skipped.
+            ConflictError: a page or its job is under way, cancelled, or was skipped, or its hints have changed.
         """
         with self._database.writing() as session:
             job = _own_job(session, tenant_id, job_id, lock=True)
-            page = _page(session, job_id, number)
-            _require_correctable(page)
-            if page_params(job, page).stop_after == "cgan":
-                raise ConflictError(f"job {job_id} stops after cgan: hints would change nothing")
+            pages = [_page(session, job_id, number) for number in new_hints]
+            for page in pages:
+                _require_correctable(page)
+                if page_params(job, page).stop_after == "cgan":
+                    raise ConflictError(f"job {job_id} stops after cgan: hints would change nothing")
+                if new_hints[page.number].replaces not in (None, page.artifacts[Artifact.HINTS]["key"]):
+                    raise ConflictError(f"page {page.number} has got other hints meanwhile: try again")
             _reopen(session, job)
-            page.artifacts = {**page.artifacts, Artifact.HINTS: hints}
-            _requeue(page, Stage.S2P)
+            for page in pages:
+                page.artifacts = {**page.artifacts, Artifact.HINTS: new_hints[page.number].entry}
+                _requeue(page, Stage.S2P)
 
     def set_params(self, tenant_id: str, job_id: str, number: int, params: JobParams) -> Stage | None:
         """Give one page other parameters; it runs again from the first stage that the change touches.

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from common.hints import Hint, Hints
-from common.lab import lab_to_rgb_keep_lightness
+from common.lab import lab_to_rgb, lab_to_rgb_keep_lightness, rgb_to_lab
+from common.palette import find_nearest
 from workers.cgan.regions import find_insides
 
 MAX_PAGE_HINTS: Final = 400
@@ -58,6 +59,20 @@ def pick_hints(
         for (y, x), colour, region in zip(points, rgb, wanted, strict=True)
     )
     return Hints(size=page_size, hints=hints)
+
+
+def name_entries(hints: Hints, palette_lab: NDArray[np.float32]) -> Hints:
+    """The same hints, each with the nearest colour of the references' palette (K, 3) float32 Lab, and that palette.
+
+    So that a colour that somebody corrects can be corrected on every page.
+    """
+    palette = [(int(r), int(g), int(b)) for r, g, b in lab_to_rgb(palette_lab[None])[0]]
+    if not hints.hints:
+        return hints.model_copy(update={"palette": tuple(palette)})
+    colours = rgb_to_lab(np.array([[hint.rgb for hint in hints.hints]], dtype=np.uint8))[0]
+    entries = find_nearest(colours, palette_lab)
+    named = (hint.model_copy(update={"entry": int(k)}) for hint, k in zip(hints.hints, entries, strict=True))
+    return hints.model_copy(update={"hints": tuple(named), "palette": tuple(palette)})
 
 
 def _deepest_points(regions: NDArray[np.uint16], wanted: NDArray[np.intp]) -> NDArray[np.intp]:

@@ -12,7 +12,7 @@ from common.palette import find_palette
 from common.params import JobParams
 from common.screentone import smooth_screentone
 from workers.cgan.bubbles import cover_letters, find_white
-from workers.cgan.hints import pick_hints
+from workers.cgan.hints import name_entries, pick_hints
 from workers.cgan.lines import find_lines
 from workers.cgan.model import ReferenceModel
 from workers.cgan.palette import colour_regions, fade_in_ink
@@ -67,7 +67,7 @@ def paint_page(page_rgb: NDArray[np.uint8], model: ReferenceModel, params: JobPa
     min_px = params.min_region_px * (min(grey.shape) / WORK_SHORT_PX) ** 2
     # Scanned paper is not quite white; what it stands for is.
     colours_lab = np.dstack((np.where(white, np.float32(100), light), chroma))
-    hints = pick_hints(colours_lab, regions, sure, (width, height), min_px)
+    hints = name_entries(pick_hints(colours_lab, regions, sure, (width, height), min_px), palette_lab)
     full = cv2.resize(regions, (width, height), interpolation=cv2.INTER_NEAREST)
     return CganResult(_lay_over(page_rgb, chroma), np.asarray(full, dtype=np.uint16).reshape(height, width), hints)
 

@@ -67,7 +67,7 @@ def rules(app) -> Iterator[tuple[str, str]]:
 
 
 def path_of(rule: str, job_id: str) -> str:
-    values = {"job_id": job_id, "number": "1", "artifact": "source"}
+    values = {"job_id": job_id, "number": "1", "artifact": "source", "index": "1", "upload_id": "0" * 32}
     return re.sub(r"<(?:[a-z]+:)?(\w+)>", lambda match: values[match[1]], rule)
 
 

@@ -5,10 +5,12 @@ import pytest
 from common.errors import ConflictError
 from common.jobs.models import LOCAL_TENANT
 from common.jobs.states import JobStatus, ModelStatus, PageStatus
+from common.jobs.store import NewHints
 from common.jobs.work import StageOutcome
 from common.names import STAGES, Artifact, Stage
 from common.params import JobParams
 from tests.unit.api.engine import (
+    MY_HINTS,
     QUEUE_EMPTY,
     outcome_of,
     page_of,
@@ -219,7 +221,7 @@ def test_hints_run_a_page_again_from_s2p_only(chapters, dispatch, jobs, work):
     run_all_stages(work, message.ref)
     score_set(dispatch, work)
     dispatch.finish_job(job_id, "result")
-    jobs.set_hints(LOCAL_TENANT, job_id, 1, {"key": "mine", "sha256": "3" * 64, "size": 1})
+    jobs.set_hints(LOCAL_TENANT, job_id, {1: NewHints(MY_HINTS)})
     page = page_of(jobs, job_id)
     assert set(page.artifacts) == {Artifact.SOURCE, Artifact.DRAFT, Artifact.REGIONS, Artifact.HINTS}
     assert page.artifacts[Artifact.HINTS]["key"] == "mine"
@@ -258,7 +260,7 @@ def test_a_page_that_is_under_way_cannot_be_corrected(chapters, dispatch, jobs, 
     run_all_stages(work, message.ref, done)
     assert work.claim_page(message.ref, STAGES[len(done)]) is not None
     for correct in (
-        lambda: jobs.set_hints(LOCAL_TENANT, job_id, 1, {"key": "mine", "sha256": "3" * 64, "size": 1}),
+        lambda: jobs.set_hints(LOCAL_TENANT, job_id, {1: NewHints(MY_HINTS)}),
         lambda: jobs.set_params(LOCAL_TENANT, job_id, 1, JobParams(blend=0.1)),
         lambda: jobs.retry_job(LOCAL_TENANT, job_id),
     ):
@@ -273,7 +275,7 @@ def test_a_page_that_runs_again_shows_no_times_of_before(chapters, dispatch, job
     run_all_stages(work, message.ref)
     score_set(dispatch, work)
     dispatch.finish_job(job_id, "result")
-    jobs.set_hints(LOCAL_TENANT, job_id, 1, {"key": "mine", "sha256": "3" * 64, "size": 1})
+    jobs.set_hints(LOCAL_TENANT, job_id, {1: NewHints(MY_HINTS)})
     assert set(page_of(jobs, job_id).timings) == {Stage.CGAN}
 
 

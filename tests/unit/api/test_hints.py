@@ -44,6 +44,7 @@ def test_hints_that_are_written_are_read_back() -> None:
         "region": 7,
         "source": "cgan",
         "confidence": 0.5,
+        "entry": None,
     }
 
 

@@ -5,10 +5,11 @@ import pytest
 from common.errors import NotFoundError
 from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Page
 from common.jobs.states import JobStatus, PageStatus
+from common.jobs.store import NewHints
 from common.jobs.work import PageRef, StageOutcome
 from common.names import SET_ARTIFACTS, STAGES, Stage
 from common.params import JobParams
-from tests.unit.api.engine import QUEUE_EMPTY, run_all_stages, score_set, send_pages, set_of, status_of
+from tests.unit.api.engine import MY_HINTS, QUEUE_EMPTY, run_all_stages, score_set, send_pages, set_of, status_of
 
 
 def coloured(chapters, dispatch, work, pages: int = 1, done: int | None = None) -> str:
@@ -44,7 +45,7 @@ def test_the_set_is_no_page_to_clients(chapters, dispatch, jobs, work):
     assert [page.number for page in jobs.list_pages(LOCAL_TENANT, job_id, 10, 0)] == [1, 2]
     for reach in (
         lambda: jobs.get_page(LOCAL_TENANT, job_id, WHOLE_SET),
-        lambda: jobs.set_hints(LOCAL_TENANT, job_id, WHOLE_SET, {}),
+        lambda: jobs.set_hints(LOCAL_TENANT, job_id, {WHOLE_SET: NewHints({})}),
         lambda: jobs.set_params(LOCAL_TENANT, job_id, WHOLE_SET, JobParams(blend=0.1)),
     ):
         with pytest.raises(NotFoundError):
@@ -111,7 +112,7 @@ def test_a_correction_overtakes_a_set_that_is_under_way(chapters, dispatch, jobs
     assert message.ref.number == WHOLE_SET
     if claimed:
         assert work.claim_page(message.ref, Stage.METRICS) is not None
-    jobs.set_hints(LOCAL_TENANT, job_id, 1, {"key": "mine", "sha256": "3" * 64, "size": 1})
+    jobs.set_hints(LOCAL_TENANT, job_id, {1: NewHints(MY_HINTS)})
     assert not work.renew_page(message.ref, Stage.METRICS)
     assert not work.commit_page(message.ref, Stage.METRICS, StageOutcome({}, 0.5))
     (again,) = send_pages(dispatch)

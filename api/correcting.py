@@ -1,0 +1,94 @@
+"""Corrected hints on their way into storage and the truth: of one page, or of all that have a colour of the palette."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from api.context import Context
+from common.errors import ConflictError, DatabaseError, InputError
+from common.hints import Hints, Rgb, parse_hints
+from common.jobs.ids import new_id, sha256_hex
+from common.jobs.models import Page
+from common.jobs.states import JOB_ENDED
+from common.jobs.store import NewHints
+from common.names import Artifact, artifact_filename
+from storage import keys
+
+READERS: Final = 8
+"""Threads that read and write hints: with a bucket, what takes the time is waiting for it."""
+PAGES_AT_ONCE: Final = 1000
+
+
+def keep_hints(context: Context, job_id: str, number: int, hints: Hints, replaces: str | None = None) -> NewHints:
+    """Store a page's new hints, which nothing refers to yet."""
+    data = hints.to_json()
+    key = keys.user_hints(job_id, number, new_id())
+    context.store.put(key, data, media_type="application/json")
+    filename = artifact_filename(Artifact.HINTS)
+    return NewHints({"key": key, "sha256": sha256_hex(data), "size": len(data), "filename": filename}, replaces)
+
+
+def set_hints(context: Context, job_id: str, kept: dict[int, NewHints]) -> None:
+    """Have pages run again with hints that were stored; where that is refused, these are deleted.
+
+    Raises:
+        ConflictError: a page cannot be corrected now.
+    """
+    try:
+        context.jobs.set_hints(context.tenant_id, job_id, kept)
+    except DatabaseError:
+        raise  # what was lost may be the answer only, and the pages refer to them; otherwise they are swept away
+    except Exception:
+        for new in kept.values():
+            context.store.delete(new.entry["key"])
+        raise
+    context.wake_control()
+
+
+def recolour_job(context: Context, job_id: str, colours: Mapping[int, Rgb]) -> list[int]:
+    """Give palette entries other colours on every page of a job that has ended.
+
+    Args:
+        colours: by entry.
+
+    Returns:
+        The numbers of the pages that this changes, which run again from s2p.
+
+    Raises:
+        ConflictError: the job has not ended, or its hints go with no palette.
+        InputError: an entry is not in the palette.
+    """
+    job = context.jobs.get_job(context.tenant_id, job_id).job
+    if job.status not in JOB_ENDED:
+        raise ConflictError(f"job {job_id} is {job.status}: its palette can be corrected once it has ended")
+    palette_size = 0
+
+    def recolour(page: Page) -> NewHints | None:
+        nonlocal palette_size
+        key = page.artifacts[Artifact.HINTS]["key"]
+        hints = parse_hints(context.store.get(key), f"page {page.number}")
+        palette_size = max(palette_size, len(hints.palette))
+        new = hints.recolour(colours)
+        return None if new == hints else keep_hints(context, job_id, page.number, new, replaces=key)
+
+    kept: dict[int, NewHints] = {}
+    with ThreadPoolExecutor(READERS) as pool:
+        for pages in _batches(context, job_id):
+            for page, new in zip(pages, pool.map(recolour, pages), strict=True):
+                if new is not None:
+                    kept[page.number] = new
+    if not palette_size:
+        raise ConflictError(f"job {job_id} has no hints that go with a palette: correct its pages one by one")
+    if (entry := max(colours)) >= palette_size:
+        raise InputError(f"colours: {entry} is not among the palette's {palette_size} entries")
+    if kept:
+        set_hints(context, job_id, kept)
+    return sorted(kept)
+
+
+def _batches(context: Context, job_id: str) -> Iterator[list[Page]]:
+    """The job's pages that have hints."""
+    after = 0
+    while pages := context.jobs.list_pages(context.tenant_id, job_id, PAGES_AT_ONCE, after):
+        yield [page for page in pages if Artifact.HINTS in page.artifacts]
+        after = pages[-1].number

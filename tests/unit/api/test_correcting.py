@@ -1,0 +1,181 @@
+"""Correcting a colour of the palette on all pages: what changes, what runs again, what is refused."""
+
+import json
+
+import pytest
+
+from common.errors import InputError
+from common.hints import Hint, Hints, parse_hints
+from common.jobs.models import LOCAL_TENANT
+from common.names import Artifact, Stage
+from storage import keys
+from tests.unit.api.conftest import on_sqlite, picture, submit
+from tests.unit.api.house import House
+
+PALETTE = ((250, 250, 250), (200, 40, 40), (10, 20, 90))
+PURPLE = (120, 30, 140)
+
+
+def hints_with(*entries: int | None) -> Hints:
+    hints = (Hint(x=0.5, y=0.5, rgb=(9, 9, 9), source="cgan", confidence=0.5, entry=entry) for entry in entries)
+    return Hints(size=(40, 30), hints=tuple(hints), palette=PALETTE)
+
+
+def test_recolouring_changes_the_dots_of_an_entry_and_no_others():
+    hints = hints_with(1, 2, None).recolour({1: PURPLE})
+    assert [hint.rgb for hint in hints.hints] == [PURPLE, (9, 9, 9), (9, 9, 9)]
+    assert (hints.hints[0].source, hints.hints[0].confidence, hints.hints[0].entry) == ("user", None, 1)
+    assert hints.hints[1:] == hints_with(1, 2, None).hints[1:]
+    assert hints.recolour({1: PURPLE}) == hints
+
+
+def test_an_entry_must_be_in_the_palette():
+    raw = json.loads(hints_with(2).to_json())
+    assert parse_hints(raw, "hints").hints[0].entry == 2
+    with pytest.raises(InputError, match=r"hints\.0\.entry: 3 is not among the palette's 3"):
+        parse_hints(raw | {"hints": [raw["hints"][0] | {"entry": 3}]}, "hints")
+
+
+class Drafted:
+    """A house of the API's own store, whose pages' hints go with these entries."""
+
+    def __init__(self, client, context, house: House, *entries: tuple[int | None, ...], params: str = "{}") -> None:
+        self.client, self.house, self.entries = client, house, entries
+        house.store = context.store
+        house.resources = house.resources.__class__(
+            house.settings, house.resources.work, context.store, house.resources.broker
+        )
+        pages = [(picture(seed=number), f"{number}.png") for number in range(len(entries))]
+        reply = submit(client, pages=pages, references=[(picture(coloured=True), "r.png")], params=params)
+        self.job_id = reply.json["id"]
+        house.chapters.train()
+
+    def work(self, run) -> None:
+        self.house.work(run)
+        if run.stage is Stage.CGAN:
+            run.write(Artifact.HINTS, hints_with(*self.entries[run.claim.ref.number - 1]).to_json())
+
+    def run(self) -> None:
+        self.house.run_all(self.work)
+        self.house.worked.clear()
+
+    def recolour(self, *colours: tuple[int, tuple[int, int, int]]):
+        body = {"colours": [{"entry": entry, "rgb": rgb} for entry, rgb in colours]}
+        return self.client.patch(f"/v1/jobs/{self.job_id}/palette", json=body)
+
+    def colours(self, number: int) -> list[tuple[int, int, int]]:
+        key = self.house.page(self.job_id, number).artifacts[Artifact.HINTS]["key"]
+        return [hint.rgb for hint in parse_hints(self.house.store.get(key), "hints").hints]
+
+
+def user_hints(drafted: Drafted) -> list[str]:
+    return [key for key in drafted.house.store.list_keys(keys.job_prefix(drafted.job_id)) if "/user/" in key]
+
+
+def test_only_the_pages_that_have_the_colour_run_again_from_s2p(client, context, house):
+    drafted = Drafted(client, context, house, (1, 2), (2,), (0, 1))
+    drafted.run()
+    reply = drafted.recolour((1, PURPLE))
+    assert (reply.status_code, reply.json) == (202, {"pages": [1, 3]})
+    waiting = {number: house.page(drafted.job_id, number).stage for number in (1, 2, 3)}
+    assert waiting == {1: Stage.S2P, 2: None, 3: Stage.S2P}
+    house.run_all(drafted.work)
+    assert Stage.CGAN not in [stage for _, stage in house.worked]
+    assert drafted.colours(1) == [PURPLE, (9, 9, 9)]
+    assert drafted.colours(2) == [(9, 9, 9)]
+    assert drafted.recolour((1, PURPLE)).json == {"pages": []}
+    assert len(user_hints(drafted)) == 2
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("colours", "status", "words"),
+    [
+        ([(3, PURPLE)], 400, "3 is not among the palette's 3 entries"),
+        ([(0, PURPLE), (256, PURPLE)], 400, "entry"),
+        ([(0, (0, 0, 256))], 400, "rgb"),
+        ([], 400, "colours"),
+    ],
+)
+def test_a_colour_that_is_none_is_refused_and_changes_nothing(client, context, house, colours, status, words):
+    drafted = Drafted(client, context, house, (0,))
+    drafted.run()
+    reply = drafted.recolour(*colours)
+    assert reply.status_code == status
+    assert words in reply.json["detail"]
+    assert user_hints(drafted) == []
+
+
+@on_sqlite
+def test_a_palette_is_corrected_once_the_job_has_ended(client, context, house):
+    drafted = Drafted(client, context, house, (0,))
+    reply = drafted.recolour((0, PURPLE))
+    assert (reply.status_code, reply.json["code"]) == (409, "conflict")
+    assert "once it has ended" in reply.json["detail"]
+
+
+@on_sqlite
+def test_hints_without_a_palette_are_corrected_page_by_page(client, context, house):
+    drafted = Drafted(client, context, house, ())
+    house.run_all()
+    reply = drafted.recolour((0, PURPLE))
+    assert reply.status_code == 409
+    assert "one by one" in reply.json["detail"]
+
+
+def test_hints_that_changed_meanwhile_are_not_lost(client, context, house, monkeypatch):
+    drafted = Drafted(client, context, house, (1,), (1,))
+    drafted.run()
+    set_hints = context.jobs.set_hints
+
+    def after_another_correction(tenant_id, job_id, new_hints):
+        monkeypatch.setattr(context.jobs, "set_hints", set_hints)
+        theirs = hints_with(None).to_json()
+        assert client.put(f"/v1/jobs/{job_id}/pages/2/hints", json=json.loads(theirs)).status_code == 202
+        house.run_all(drafted.work)
+        return set_hints(tenant_id, job_id, new_hints)
+
+    monkeypatch.setattr(context.jobs, "set_hints", after_another_correction)
+    reply = drafted.recolour((1, PURPLE))
+    assert reply.status_code == 409
+    assert "page 2 has got other hints meanwhile" in reply.json["detail"]
+    assert drafted.colours(1) == [(9, 9, 9)]
+    assert len(user_hints(drafted)) == 1  # theirs
+    assert context.jobs.get_job(LOCAL_TENANT, drafted.job_id).job.status == "succeeded"
+
+
+@on_sqlite
+def test_regions_and_references_can_be_looked_at(client, context, house):
+    drafted = Drafted(client, context, house, (0,))
+    drafted.run()
+    where = f"/v1/jobs/{drafted.job_id}"
+    (reference,) = client.get(where).json["references"]
+    assert reference == {"name": "r.png", "link": f"{where}/references/1"}
+    for link, media_type in ((reference["link"], "image/png"), (f"{where}/pages/1/regions", "image/png")):
+        location = client.get(link).headers["Location"]
+        with client.get(location) as shown:
+            assert (shown.status_code, shown.content_type) == (200, media_type)
+    reply = client.get(f"{where}/references/2")
+    assert (reply.status_code, reply.json["detail"]) == (404, f"job {drafted.job_id} has references 1 to 1, no 2")
+
+
+@on_sqlite
+def test_a_result_is_named_like_its_job(client, context, house):
+    fields = {"pages": [(picture(), "1.png")], "references": [(picture(coloured=True), "r.png")]}
+    reply = submit(client, **fields, name="第3話")
+    assert reply.json["name"] == "第3話"
+    for wrong in ("", "a\nb", "n" * 201):
+        refused = submit(client, **fields, name=wrong)
+        assert refused.status_code == 400
+        assert refused.json["detail"].startswith("name: ")
+
+
+@on_sqlite
+def test_an_upload_says_whether_it_has_arrived(client):
+    announced = client.post("/v1/uploads", json={"filename": "a.png", "size": 4}).json
+    where = f"/v1/uploads/{announced['id']}"
+    assert client.get(where).json["received"] is False
+    assert client.put(announced["url"], data=b"1234", headers=announced["headers"]).status_code == 200
+    expected = {"id": announced["id"], "filename": "a.png", "size": 4, "sha256": None, "received": True}
+    assert client.get(where).json == expected
+    assert client.get("/v1/uploads/" + "0" * 32).status_code == 404
