@@ -150,8 +150,9 @@ def patch_params(path: PagePath) -> Response:
 @blueprint.patch(
     "/v1/jobs/<job_id>/palette",
     summary="Correct colours of the palette on all pages",
-    description="Every dot that goes with one of these entries (`entry` in the hints) gets its new colour. The pages "
-    "that have such a dot, and no others, run again from s2p. The job must have ended.",
+    description="Every automatic dot that goes with one of these entries (`entry` in the hints) gets its new colour; "
+    "what was coloured by hand keeps its own. The pages that this changes, and no others, run again from s2p. "
+    "The job must have ended.",
     responses={202: PaletteReply, 409: Problem, **ERRORS},
 )
 def patch_palette(path: JobPath) -> Response:

@@ -20,8 +20,7 @@ class Hint(BaseModel):
     """A dot of colour. x and y are shares of the page's width and height from its top left; rgb is 0..255.
 
     confidence, 0..1, is how sure the network is of an automatic hint; people's hints have none. entry says which colour
-    of the palette the dot goes with: another colour given to that entry is given to the dot. A dot without one keeps
-    its own.
+    of the palette an automatic hint goes with: another colour given to that entry is given to the dot.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -56,13 +55,17 @@ class Hints(BaseModel):
         return self
 
     def recolour(self, colours: Mapping[int, Rgb]) -> "Hints":
-        """The same with other colours, by palette entry, on every dot that goes with one of these."""
+        """The same with other colours, by palette entry, on every automatic dot that goes with one of these.
+
+        What somebody coloured by hand keeps its colour.
+        """
 
         def change(hint: Hint) -> Hint:
-            rgb = hint.rgb if hint.entry is None else colours.get(hint.entry, hint.rgb)
-            if rgb == hint.rgb:
+            if hint.entry is None or hint.source == "user":
                 return hint
-            return hint.model_copy(update={"rgb": rgb, "source": "user", "confidence": None})
+            rgb = colours.get(hint.entry, hint.rgb)
+            # A colour that somebody chose is sure.
+            return hint if rgb == hint.rgb else hint.model_copy(update={"rgb": rgb, "confidence": None})
 
         return self.model_copy(update={"hints": tuple(map(change, self.hints))})
 

@@ -21,12 +21,16 @@ def hints_with(*entries: int | None) -> Hints:
     return Hints(size=(40, 30), hints=tuple(hints), palette=PALETTE)
 
 
-def test_recolouring_changes_the_dots_of_an_entry_and_no_others():
-    hints = hints_with(1, 2, None).recolour({1: PURPLE})
-    assert [hint.rgb for hint in hints.hints] == [PURPLE, (9, 9, 9), (9, 9, 9)]
-    assert (hints.hints[0].source, hints.hints[0].confidence, hints.hints[0].entry) == ("user", None, 1)
-    assert hints.hints[1:] == hints_with(1, 2, None).hints[1:]
-    assert hints.recolour({1: PURPLE}) == hints
+def test_recolouring_changes_the_automatic_dots_of_an_entry_and_no_others():
+    before = hints_with(1, 2, None)
+    mine = before.hints[0].model_copy(update={"source": "user"})
+    before = before.model_copy(update={"hints": (*before.hints, mine)})
+    after = before.recolour({1: PURPLE})
+    assert [hint.rgb for hint in after.hints] == [PURPLE, (9, 9, 9), (9, 9, 9), (9, 9, 9)]
+    assert (after.hints[0].source, after.hints[0].confidence, after.hints[0].entry) == ("cgan", None, 1)
+    assert after.hints[1:] == before.hints[1:]
+    assert after.recolour({1: PURPLE}) == after
+    assert after.recolour({1: (9, 9, 9)}).hints[0].rgb == (9, 9, 9)  # once more, and as often as one likes
 
 
 def test_an_entry_must_be_in_the_palette():
