@@ -89,8 +89,9 @@ requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
 	  sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' $${file%.in}.txt; \
 	done
 
-setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu
+setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu
 	@tests/install_postgresql
+	@tests/install_browser
 
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { echo "Nurie needs Python 3.11: make PYTHON=/path/to/python3.11" >&2; exit 1; }

@@ -31,7 +31,7 @@ def page_policy(settings: Settings) -> str:
     """The page's: our own files, without inline script or style, and the bucket that pictures come from and go to."""
     own = " ".join(("'self'", *_bucket(settings)))
     return (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {own} blob: data:; connect-src {own}; "
+        f"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src {own} blob: data:; connect-src {own}; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 

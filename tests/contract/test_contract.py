@@ -7,13 +7,12 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.contract.pictures import COLOURED, GREY
-from tests.contract.service import ROOT, Service
+from tests.service import ROOT, Service
 
 CASES = 2000
 """So many cases the two runs must reach together; each about half."""
@@ -29,7 +28,7 @@ def test_every_answer_is_one_that_the_document_names(auth: str, tmp_path: Path) 
         jobs = [_submit(service) for _ in range(JOBS)]
         (tmp_path / "jobs").write_text("\n".join(jobs))
         for job_id in jobs[: JOBS // 3]:
-            _ask(service, "POST", f"/v1/jobs/{job_id}/cancel")
+            service.ask("POST", f"/v1/jobs/{job_id}/cancel")
         report = _run(service, tmp_path)
     failures = json.dumps(report["failures"], indent=1)[:5000]
     assert report["exit_code"] == 0, failures
@@ -72,13 +71,4 @@ def _submit(service: Service) -> str:
         for field, name, data in parts
     )
     body += f"--{boundary}--\r\n".encode()
-    return _ask(service, "POST", "/v1/jobs", body, f"multipart/form-data; boundary={boundary}")["id"]
-
-
-def _ask(service: Service, method: str, path: str, body: bytes = b"", media_type: str = "application/json") -> dict:
-    headers = {"Content-Type": media_type}
-    if service.key:
-        headers["Authorization"] = f"Bearer {service.key}"
-    request = urllib.request.Request(service.url + path, data=body, headers=headers, method=method)
-    with urllib.request.urlopen(request, timeout=60) as reply:
-        return json.load(reply)
+    return service.ask("POST", "/v1/jobs", body, f"multipart/form-data; boundary={boundary}")["id"]

@@ -1,6 +1,11 @@
-"""The API with Redis, as it is served, on random ports and in folders of its own; run with the API's environment."""
+"""The API with Redis, as it is served, on random ports and in folders of its own; with workers where asked for.
 
+For environments other than the API's, which cannot import `client.services`: standard library alone.
+"""
+
+import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -9,16 +14,18 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
+PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 START_LIMIT_S = 60
 STOP_LIMIT_S = 40
 NO_LIMIT = "1000000000"
 
 
 class Service:
-    def __init__(self, folder: Path, auth: str) -> None:
+    def __init__(self, folder: Path, auth: str, workers: tuple[str, ...] = ()) -> None:
+        """`workers` are names of the Procfile, such as control and cgan."""
         self.folder, self.port, redis_port = folder, _free_port(), _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._python = str(ROOT / ".venv" / "bin" / "python")
@@ -32,6 +39,7 @@ class Service:
             "NURIE_TENANT_REQUESTS_PER_MINUTE": NO_LIMIT,
         }
         self.key = ""
+        self._workers = workers
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -39,9 +47,11 @@ class Service:
             if self._environment["NURIE_AUTH"] == "keys":
                 self._admin("tenant", "create", "contract")
                 self.key = self._admin("key", "create", "contract", "--scope", "admin")
-            self._start("redis", "-m", "workers.redis_server")
-            self._start("api", "-m", "gunicorn", "-c", "python:api.server", "api.app:create_app()")
+            self._start("redis", self._python, "-m", "workers.redis_server")
+            self._start("api", self._python, "-m", "gunicorn", "-c", "python:api.server", "api.app:create_app()")
             self._wait_until_ready()
+            for name in self._workers:
+                self._start(name, *shlex.split(PROCFILE[name].removeprefix("exec ").replace("$$", str(self.port))))
         except BaseException:
             self._stop()
             raise
@@ -52,8 +62,18 @@ class Service:
     ) -> None:
         self._stop()
 
-    def log(self) -> str:
-        return (self.folder / "api.log").read_text()
+    def log(self, name: str = "api") -> str:
+        return (self.folder / f"{name}.log").read_text()
+
+    def ask(self, method: str, path: str, body: object = None, media_type: str = "application/json") -> Any:
+        """What a route answers, as JSON. Bytes are sent as they are, anything else as JSON."""
+        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        headers = {"Content-Type": media_type} if data is not None else {}
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
+        request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
+        with urllib.request.urlopen(request, timeout=60) as reply:
+            return json.loads(reply.read() or b"null")
 
     def _admin(self, *arguments: str) -> str:
         command = [self._python, "-m", "admin", "admin", *arguments]
@@ -63,7 +83,7 @@ class Service:
     def _start(self, name: str, *arguments: str) -> None:
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
-                [self._python, *arguments],
+                arguments,
                 cwd=ROOT,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
