@@ -31,8 +31,8 @@ def page_policy(settings: Settings) -> str:
     """The page's: our own files, without inline script or style, and the bucket that pictures come from and go to."""
     own = " ".join(("'self'", *_bucket(settings)))
     return (
-        f"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src {own} blob: data:; connect-src {own}; "
-        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src {own} blob: data:; "
+        f"connect-src {own}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     )
 
 

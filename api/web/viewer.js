@@ -161,9 +161,10 @@ export class PageView {
     this.state.textContent = words;
     this.state.className = `chip ${page.status}`;
     const go = (link, to) => {
-      link.toggleAttribute("aria-disabled", to < 1 || to > total);
-      if (to < 1 || to > total) link.removeAttribute("href");
-      else link.href = `#/jobs/${this.jobId}/pages/${to}`;
+      const isThere = to >= 1 && to <= total;
+      link.setAttribute("aria-disabled", String(!isThere));
+      if (isThere) link.href = `#/jobs/${this.jobId}/pages/${to}`;
+      else link.removeAttribute("href");
     };
     go(this.earlier, page.number - 1);
     go(this.later, page.number + 1);
