@@ -12,8 +12,9 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,8 +25,15 @@ NO_LIMIT = "1000000000"
 
 
 class Service:
-    def __init__(self, folder: Path, auth: str, workers: tuple[str, ...] = ()) -> None:
-        """`workers` are names of the Procfile, such as control and cgan."""
+    def __init__(
+        self,
+        folder: Path,
+        auth: str,
+        workers: tuple[str, ...] = (),
+        commands: Mapping[str, str] = PROCFILE,
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`workers` are names in `commands`, such as control and cgan; `environment` goes over all else."""
         self.folder, self.port, redis_port = folder, _free_port(), _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._python = str(ROOT / ".venv" / "bin" / "python")
@@ -37,7 +45,9 @@ class Service:
             "NURIE_LOG_FORMAT": "json",
             "NURIE_TENANT_QUEUED_PAGES": NO_LIMIT,
             "NURIE_TENANT_REQUESTS_PER_MINUTE": NO_LIMIT,
+            **environment,
         }
+        self._commands = commands
         self.key = ""
         self._workers = workers
         self._processes: list[subprocess.Popen[bytes]] = []
@@ -51,7 +61,9 @@ class Service:
             self._start("api", self._python, "-m", "gunicorn", "-c", "python:api.server", "api.app:create_app()")
             self._wait_until_ready()
             for name in self._workers:
-                self._start(name, *shlex.split(PROCFILE[name].removeprefix("exec ").replace("$$", str(self.port))))
+                self._start(
+                    name, *shlex.split(self._commands[name].removeprefix("exec ").replace("$$", str(self.port)))
+                )
         except BaseException:
             self._stop()
             raise

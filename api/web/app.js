@@ -3,7 +3,7 @@ import { h } from "./dom.js";
 import { showJob } from "./job.js";
 import { showJobs } from "./jobs.js";
 import { isSending, showSend } from "./send.js";
-import { ask, describe, getKey, setKey } from "./server.js";
+import { askJson, describe, getKey, setKey } from "./server.js";
 import { showPage } from "./viewer.js";
 import { language, languages, speak, t } from "./words.js";
 
@@ -104,4 +104,4 @@ for (const kind of ["dragover", "drop"]) addEventListener(kind, (event) => event
 await speak();
 drawFrame();
 route();
-ask("/v1/tenant").catch(() => {}); // so that a key is asked for before anybody has dropped a chapter
+askJson("/v1/tenant").catch(() => {}); // so that a key is asked for before anybody has dropped a chapter

@@ -3,7 +3,7 @@ import { announce, confirmed, h, segmented } from "./dom.js";
 import { fromHex, toHex } from "./colour.js";
 import { decode, draw, fetchBlob } from "./pictures.js";
 import { readRegions } from "./regions.js";
-import { ask, askJson, describe } from "./server.js";
+import { askJson, describe } from "./server.js";
 import { t } from "./words.js";
 
 const MAX_HINTS = 2000; // as common/hints.py has it
@@ -374,7 +374,7 @@ export class Editor {
     const body = { version: 1, size: this.size, hints: clean, palette: this.palette };
     const sent = this.hints;
     this.paintButton.disabled = true;
-    const isTaken = await this.view.rerun(() => ask(`${this.view.link}/hints`, { method: "PUT", body }));
+    const isTaken = await this.view.rerun(() => askJson(`${this.view.link}/hints`, { method: "PUT", body }));
     if (isTaken) {
       this.saved = sent;
       this.keepDraft();

@@ -45,16 +45,15 @@ async function walk(entry, found) {
 export async function look(blob) {
   let picture;
   try {
-    picture = await decode(blob);
+    picture = await decode(blob, THUMBNAIL_PX);
   } catch {
     return null;
   }
   const canvas = document.createElement("canvas");
-  const scale = Math.min(1, THUMBNAIL_PX / picture.width);
-  canvas.width = Math.max(1, Math.round(picture.width * scale));
-  canvas.height = Math.max(1, Math.round(picture.height * scale));
+  canvas.width = picture.width;
+  canvas.height = picture.height;
   const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  context.drawImage(picture, 0, 0);
   picture.close();
   const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
   return { canvas, isColoured: isColoured(data) };

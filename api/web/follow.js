@@ -1,6 +1,6 @@
 // Following a job: told by events while the page is seen, asking with ETag, seldom, while it is not.
 import { pause } from "./dom.js";
-import { Refusal, Unreachable, ask, askJson, isPassing } from "./server.js";
+import { Refusal, Unreachable, ask, askJson, isPassing, received } from "./server.js";
 
 export const ENDED = ["succeeded", "partial", "failed", "cancelled"];
 const HIDDEN_MS = 5000;
@@ -30,7 +30,7 @@ export async function follow(id, told, signal) {
     try {
       const response = await ask(link, { headers: etag ? { "If-None-Match": etag } : {}, signal });
       if (response.status !== 304) {
-        const job = await response.json();
+        const job = await received(response.json());
         told.pages(await listPages(`${link}/pages`, signal));
         told.job(job);
         etag = response.headers.get("ETag");

@@ -3,7 +3,7 @@ import { announce, confirmed, h, pause, whenSeen } from "./dom.js";
 import { ENDED, follow } from "./follow.js";
 import { titleOf } from "./jobs.js";
 import { decode, draw, fetchBlob } from "./pictures.js";
-import { ask, askJson, describe, freshId } from "./server.js";
+import { ask, askJson, describe, freshId, received } from "./server.js";
 import { duration, t } from "./words.js";
 
 export const BEST_FIRST = ["final", "rough", "draft", "source"];
@@ -17,7 +17,9 @@ export const bestOf = (page) => BEST_FIRST.find((name) => page.artifacts[name]);
 export const versionOf = (page) => `${page.attempt} ${page.updated_at}`;
 
 export async function showJob(main, signal, id) {
-  await new JobView(main, signal, id).run();
+  const view = new JobView(main, signal, id);
+  view.watchQueue();
+  await view.run();
 }
 
 class JobView {
@@ -42,7 +44,6 @@ class JobView {
       pages: (pages) => this.showPages(pages),
       trouble: (error) => (this.trouble.textContent = error ? describe(error) : ""),
     };
-    this.watchQueue();
     await follow(this.id, told, this.signal);
   }
 
@@ -136,7 +137,7 @@ class JobView {
   async act(path, method, after) {
     try {
       const headers = method === "POST" ? { "Idempotency-Key": freshId() } : {};
-      await ask(`${this.link}${path}`, { method, headers });
+      await askJson(`${this.link}${path}`, { method, headers });
       await after();
     } catch (error) {
       this.trouble.textContent = describe(error);
@@ -213,7 +214,7 @@ export async function saveAs(link, trouble, name) {
     const disposition = response.headers.get("Content-Disposition") ?? "";
     const [, plain] = /filename="([^"]*)"/.exec(disposition) ?? [];
     const [, coded] = /filename\*=UTF-8''([^;]*)/i.exec(disposition) ?? [];
-    const url = URL.createObjectURL(await response.blob());
+    const url = URL.createObjectURL(await received(response.blob()));
     h("a", { href: url, download: name ?? (coded ? decodeURIComponent(coded) : (plain ?? link.split("/").pop())) }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);
   } catch (error) {

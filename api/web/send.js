@@ -85,6 +85,7 @@ class SendView {
     const zone = h(
       "div",
       { class: "zone" },
+      folders && h("img", { src: "/web/start.svg", alt: "", width: 264, height: 96 }), // seen while there is nothing else
       h("p", {}, text),
       h(
         "div",
@@ -179,6 +180,7 @@ class SendView {
   draw() {
     this.references.replaceChildren(...draft.references.map((item) => this.card(item, draft.references)));
     this.pages.replaceChildren(...draft.chapters.map((chapter) => this.chapter(chapter)));
+    this.pages.previousElementSibling.classList.toggle("empty", !draft.chapters.length);
     const isBusy = Boolean(sending);
     const count = draft.chapters.length;
     this.button.textContent = isBusy ? t("send.sending") : count > 1 ? t("send.goMany", count) : t("send.go");

@@ -49,8 +49,19 @@ export async function ask(path, { method = "GET", body, headers = {}, signal } =
   throw refusal;
 }
 
+/** What an answer holds; null where it holds nothing. Read whole even by who needs none of it: until then it keeps its connection. */
 export async function askJson(path, options) {
-  return (await ask(path, options)).json();
+  const text = await received((await ask(path, options)).text());
+  return text ? JSON.parse(text) : null;
+}
+
+/** The body of an answer, of which the connection may break just as before it. */
+export async function received(body) {
+  try {
+    return await body;
+  } catch (error) {
+    throw error.name === "AbortError" ? error : new Unreachable(error.message);
+  }
 }
 
 export const isPassing = (error) => error instanceof Unreachable || LATER.includes(error.status) || error.status >= 500;

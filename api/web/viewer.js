@@ -8,7 +8,7 @@ import { bestOf, saveAs } from "./job.js";
 import { titleOf } from "./jobs.js";
 import { keep, recall } from "./keep.js";
 import { decode, draw, fetchBlob } from "./pictures.js";
-import { ask, askJson, describe } from "./server.js";
+import { askJson, describe } from "./server.js";
 import { t } from "./words.js";
 
 const PICTURES = ["source", "draft", "sketch", "rough", "aligned", "final"];
@@ -312,7 +312,7 @@ export class PageView {
     const blend = Number(this.blendSlider.value);
     if (blend === this.params.blend) return;
     await this.rerun(async () => {
-      await ask(`${this.link}/params`, { method: "PATCH", body: { blend } });
+      await askJson(`${this.link}/params`, { method: "PATCH", body: { blend } });
       this.params.blend = blend;
       this.blendState.textContent = t("look.blendSaved");
     });
