@@ -12,7 +12,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any, Self
@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 START_LIMIT_S = 60
 STOP_LIMIT_S = 40
+BOUNDARY = "nurie-form"
 NO_LIMIT = "1000000000"
 
 
@@ -86,6 +87,15 @@ class Service:
         request = urllib.request.Request(self.url + path, data=data, headers=headers, method=method)
         with urllib.request.urlopen(request, timeout=60) as reply:
             return json.loads(reply.read() or b"null")
+
+    def submit(self, files: Iterable[tuple[str, str, bytes]], **fields: str) -> str:
+        """Send a job as a multipart form; its id. `files` are (field, name, bytes)."""
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="%s"'
+        body = b"".join(f"{head % name}\r\n\r\n{value}\r\n".encode() for name, value in fields.items())
+        for field, name, data in files:
+            body += f'{head % field}; filename="{name}"\r\n\r\n'.encode() + data + b"\r\n"
+        body += f"--{BOUNDARY}--\r\n".encode()
+        return self.ask("POST", "/v1/jobs", body, f"multipart/form-data; boundary={BOUNDARY}")["id"]
 
     def _admin(self, *arguments: str) -> str:
         command = [self._python, "-m", "admin", "admin", *arguments]

@@ -38,7 +38,7 @@ async function route() {
 }
 
 function tell(place, text) {
-  place.append(h("p", { class: "message", role: "alert" }, text), h("p", {}, h("a", { href: "#/jobs" }, t("jobs.all"))));
+  place.replaceChildren(h("h1", {}, t("nav.jobs")), h("p", { class: "message", role: "alert" }, text), h("p", {}, h("a", { href: "#/jobs" }, t("jobs.all"))));
 }
 
 /** The frame around the views, in the language chosen. */

@@ -161,6 +161,12 @@ export class Easel {
     if (isTap && !this.pointers.size) this.ontap?.(...this.locate(event), event);
   }
 
+  /** What lies in the middle of the window, in shares of the page. */
+  middle() {
+    const box = this.window.getBoundingClientRect();
+    return this.locate({ clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 });
+  }
+
   /** The colour of the lower picture at a place given in shares; null outside. */
   colourAt(x, y) {
     const [width, height] = [this.lower.width, this.lower.height];

@@ -9,7 +9,7 @@ import { t } from "./words.js";
 const MAX_HINTS = 2000; // as common/hints.py has it
 const NUDGE = 0.002;
 const LONG_NUDGE = 0.02;
-const LIGHT = [70, 140, 255];
+const LIGHT = [255, 40, 190]; // seldom a colour of a page
 
 export class Editor {
   constructor(view) {
@@ -64,7 +64,7 @@ export class Editor {
     );
     this.panel.addEventListener("keydown", (event) => this.onKey(event));
     const { easel } = this.view;
-    easel.window.addEventListener("keydown", (event) => this.isOn && this.onKey(event));
+    easel.window.addEventListener("keydown", (event) => this.isOn && this.onEaselKey(event));
     easel.overlay.addEventListener("pointerdown", (event) => this.onDown(event));
     easel.overlay.addEventListener("keydown", (event) => this.onDotKey(event));
     easel.overlay.addEventListener("focusin", (event) => this.select(this.indexOf(event.target)));
@@ -279,6 +279,13 @@ export class Editor {
     event.stopPropagation();
     this.draw();
     this.focus();
+  }
+
+  /** For those who have no pointer, Enter taps in the middle. */
+  onEaselKey(event) {
+    if (event.key !== "Enter" || event.target !== this.view.easel.window) return this.onKey(event);
+    event.preventDefault();
+    this.onTap(...this.view.easel.middle());
   }
 
   onKey(event) {

@@ -78,17 +78,18 @@ class JobView {
 
   showActions(job, hasEnded) {
     const { links, pages } = job;
+    const { archive } = job.params;
     const wanted = JSON.stringify([job.status, links, pages.failed, job.error]);
     if (this.shownActions === wanted) return; // a button under somebody's finger stays where it is
     this.shownActions = wanted;
     const canRetry = hasEnded && job.status !== "cancelled" && (pages.failed > 0 || job.error);
-    const save = (link, text, strong) =>
-      links[link] && h("button", { class: strong ? "strong" : "plain", onclick: () => saveAs(links[link], this.trouble) }, text);
+    const save = (link, text, suffix, kind = "plain") =>
+      links[link] && h("button", { class: kind, onclick: () => saveAs(links[link], titleOf(this.job) + suffix, this.trouble) }, text);
     this.actions.replaceChildren(
       ...[
-        hasEnded && save("result", t("job.take", job.params.archive.toUpperCase()), true),
-        hasEnded && save("report", t("job.report")),
-        hasEnded && save("table", t("job.table")),
+        hasEnded && save("result", t("job.take", archive.toUpperCase()), `.${archive}`, "strong"),
+        hasEnded && save("report", t("job.report"), " report.html"),
+        hasEnded && save("table", t("job.table"), " metrics.csv"),
         !hasEnded && h("button", { class: "plain", onclick: () => this.cancel() }, t("job.cancel")),
         canRetry && h("button", { class: "plain", onclick: () => this.retry() }, t("job.retry")),
         hasEnded && h("button", { class: "plain bad", onclick: () => this.remove() }, t("job.delete")),
@@ -207,15 +208,11 @@ class Card {
   }
 }
 
-/** Save what lies behind a link, with the key, under the name that the server gives it. */
-export async function saveAs(link, trouble, name) {
+/** Save what lies behind a link: fetched here, for a link by itself would not bring the key. */
+export async function saveAs(link, name, trouble) {
   try {
-    const response = await ask(link);
-    const disposition = response.headers.get("Content-Disposition") ?? "";
-    const [, plain] = /filename="([^"]*)"/.exec(disposition) ?? [];
-    const [, coded] = /filename\*=UTF-8''([^;]*)/i.exec(disposition) ?? [];
-    const url = URL.createObjectURL(await received(response.blob()));
-    h("a", { href: url, download: name ?? (coded ? decodeURIComponent(coded) : (plain ?? link.split("/").pop())) }).click();
+    const url = URL.createObjectURL(await received((await ask(link)).blob()));
+    h("a", { href: url, download: name }).click();
     setTimeout(() => URL.revokeObjectURL(url), 60000);
   } catch (error) {
     trouble.textContent = describe(error);

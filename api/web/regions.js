@@ -85,7 +85,7 @@ class Regions {
     const image = new ImageData(width, height);
     for (let y = 0; y < height; y += 1) {
       for (let x = 0; x < width; x += 1) {
-        if (this.ids[(top + y) * this.width + left + x] === id) image.data.set([r, g, b, 150], 4 * (y * width + x));
+        if (this.ids[(top + y) * this.width + left + x] === id) image.data.set([r, g, b, 115], 4 * (y * width + x));
       }
     }
     canvas.width = width;

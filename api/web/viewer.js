@@ -341,7 +341,7 @@ export class PageView {
   savePicture() {
     const name = this.page.artifacts.final ? "final" : "source";
     const suffix = name === "final" ? { jpeg: "jpg" }[this.params.format] ?? this.params.format : this.page.name.split(".").pop();
-    saveAs(this.page.artifacts[name], this.trouble, `${this.page.name.split("/").pop().replace(/\.[^.]+$/, "")}.${suffix}`);
+    saveAs(this.page.artifacts[name], `${this.page.name.split("/").pop().replace(/\.[^.]+$/, "")}.${suffix}`, this.trouble);
     announce(t("look.saving"));
   }
 

@@ -24,10 +24,11 @@ export function language() {
   return "en";
 }
 
-export async function speak(chosen = language()) {
-  localStorage.setItem(CHOSEN, chosen);
-  dictionary = (await import(`./words/${chosen}.js`)).default;
-  document.documentElement.lang = chosen;
+/** Take the words of a language that was chosen, or else of the browser's. */
+export async function speak(chosen) {
+  if (chosen) localStorage.setItem(CHOSEN, chosen);
+  dictionary = (await import(`./words/${language()}.js`)).default;
+  document.documentElement.lang = language();
 }
 
 /** A length of time, roughly, as people say it. */
@@ -37,5 +38,8 @@ export function duration(seconds) {
   return t("time.hours", Math.round(seconds / 360) / 10);
 }
 
-export const when = (iso) =>
-  new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+/** A moment, as it is written where the reader is. */
+export function when(iso) {
+  const place = navigator.languages?.find((one) => one.startsWith(language())) ?? language();
+  return new Intl.DateTimeFormat(place, { dateStyle: "medium", timeStyle: "short" }).format(new Date(iso));
+}

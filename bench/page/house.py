@@ -50,17 +50,8 @@ def open_browser() -> Iterator[Browser]:
 
 def submit(service: Service, pages: list[bytes]) -> str:
     """Send a chapter over REST; the job's id. Pages alike in their pixels are told apart, and each is painted."""
-    boundary = "nurie-bench"
-    parts = [("references", "reference.png", (SAMPLE / "reference.png").read_bytes())]
-    parts += [("pages", f"{number:03}.png", _signed(page, number)) for number, page in enumerate(pages, 1)]
-    body = b"".join(
-        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="{name}"\r\n\r\n'.encode()
-        + data
-        + b"\r\n"
-        for field, name, data in parts
-    )
-    body += f"--{boundary}--\r\n".encode()
-    return service.ask("POST", "/v1/jobs", body, f"multipart/form-data; boundary={boundary}")["id"]
+    parts = [("pages", f"{number:03}.png", _signed(page, number)) for number, page in enumerate(pages, 1)]
+    return service.submit([("references", "reference.png", (SAMPLE / "reference.png").read_bytes()), *parts])
 
 
 def _signed(png: bytes, number: int) -> bytes:

@@ -28,11 +28,14 @@ FILTERS = "catch_errors gatekeeper healthcheck listing_formats s3api tempauth co
 OPTIONS = {
     # tempauth takes account:user as the access key; memcached would serve only Swift's own tokens.
     "tempauth": f"user_{ACCESS_KEY.replace(':', '_')} = {SECRET_KEY} .admin",
-    "s3api": "location = us-east-1",
+    # As a bucket has to be for the page: any origin may read and write with a signed URL.
+    "s3api": "location = us-east-1\ncors_preflight_allow_origin = *",
 }
 PROXY_CONF = f"""
 [DEFAULT]
 swift_dir = {{folder}}
+cors_allow_origin = *
+strict_cors_mode = false
 [pipeline:main]
 pipeline = {FILTERS} proxy-server
 [app:proxy-server]

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
+from tests.integration import s3server
 from tests.service import ROOT, Service
 
 SAMPLE = ROOT / "samples" / "chapter"
@@ -22,7 +23,7 @@ REFERENCE = SAMPLE / "reference.png"
 PAGES = [SAMPLE / "manga" / f"00{number}.png" for number in (1, 2, 3)]
 PARAMS = {"epochs": 2}
 """Colours are of no matter here, and a training takes its time."""
-JOB_LIMIT_S = 240
+JOB_LIMIT_S = 600
 LIMIT_MS = 20_000
 WORKERS = ("control", "cgan", "s2p", "inknhue", "metrics")
 ENDED = ("succeeded", "partial", "failed", "cancelled")
@@ -70,6 +71,23 @@ def chapter(house: Service) -> str:
     return finished(house, send(house, {"pages": PAGES, "references": [REFERENCE], "truths": truths}))
 
 
+@pytest.fixture(scope="session")
+def bucketed(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[tuple[Service, str]]:
+    """With keys and a bucket: what is sent stays queued. And the bucket's origin."""
+    folder = tmp_path_factory.mktemp("s3server")
+    if reason := s3server.why_unavailable(folder):
+        pytest.skip(reason)
+    with s3server.running(folder) as bucket:
+        settings = {
+            "NURIE_STORAGE_URL": "s3://nurie",
+            "NURIE_S3_ENDPOINT_URL": bucket.url,
+            "NURIE_S3_ACCESS_KEY": bucket.access_key,
+            "NURIE_S3_SECRET_KEY": bucket.secret_key,
+        }
+        with Service(tmp_path_factory.mktemp("bucketed"), "keys", environment=settings) as service:
+            yield service, bucket.url
+
+
 class Visit:
     """A browser's window on one service; remembers what a page must not do."""
 
@@ -77,6 +95,7 @@ class Visit:
         self.context, self.service = context, service
         self.errors: list[str] = []
         self.foreign: list[str] = []
+        self.origins = {service.url}
         self.tolerated = "nothing"  # part of the console errors that a test asks for
         context.on("request", self._on_request)
         self.page = self.open()
@@ -94,7 +113,7 @@ class Visit:
 
     def _on_request(self, request: Request) -> None:
         parts = urlsplit(request.url)
-        if parts.scheme not in ("blob", "data") and f"{parts.scheme}://{parts.netloc}" != self.service.url:
+        if parts.scheme not in ("blob", "data") and f"{parts.scheme}://{parts.netloc}" not in self.origins:
             self.foreign.append(request.url)
 
     def _on_console(self, message: ConsoleMessage) -> None:
@@ -123,15 +142,8 @@ def visit(browser: Browser) -> Iterator[Callable[..., Visit]]:
 
 def send(service: Service, files: dict[str, list[Path]], params: dict[str, Any] | None = None, **fields: str) -> str:
     """Submit a job over REST; its id."""
-    boundary = "nurie-page"
-    fields["params"] = json.dumps(PARAMS | (params or {}))
-    head = '--%s\r\nContent-Disposition: form-data; name="%s"'
-    body = b"".join(f"{head % (boundary, name)}\r\n\r\n{value}\r\n".encode() for name, value in fields.items())
-    for name, paths in files.items():
-        for path in paths:
-            body += f'{head % (boundary, name)}; filename="{path.name}"\r\n\r\n'.encode() + path.read_bytes() + b"\r\n"
-    body += f"--{boundary}--\r\n".encode()
-    return service.ask("POST", "/v1/jobs", body, f"multipart/form-data; boundary={boundary}")["id"]
+    parts = [(name, path.name, path.read_bytes()) for name, paths in files.items() for path in paths]
+    return service.submit(parts, params=json.dumps(PARAMS | (params or {})), **fields)
 
 
 def finished(service: Service, job_id: str) -> str:

@@ -85,6 +85,23 @@ def test_a_chapter_is_reached_by_keys_alone(house: Service, visit: Callable[...,
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("2. 002.png")
 
+    # And a dot is added, moved and taken away without a pointer.
+    page.get_by_role("button", name="Correct colours").press("Enter")
+    dots = page.locator(".dot")
+    expect(dots.first).to_be_visible()
+    count = dots.count()
+    page.get_by_label("Add", exact=True).press("Space")
+    page.locator(".easel").press("Enter")
+    expect(dots).to_have_count(count + 1)
+    chosen = page.locator(".dot.chosen")
+    expect(chosen).to_be_focused()
+    expect(chosen).to_have_class("dot user chosen")
+    left = chosen.evaluate("(dot) => dot.style.left")
+    page.keyboard.press("ArrowRight")
+    assert chosen.evaluate("(dot) => parseFloat(dot.style.left)") > float(left.removesuffix("%"))
+    page.keyboard.press("Delete")
+    expect(dots).to_have_count(count)
+
 
 def test_two_fingers_zoom(house: Service, visit: Callable[..., Visit], chapter: str) -> None:
     window = visit(house, **PHONE)

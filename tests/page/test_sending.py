@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.page.conftest import LIMIT_MS, PAGES, REFERENCE, SAMPLE, Visit
 from tests.service import ROOT, Service
@@ -243,6 +243,26 @@ def test_a_key_is_asked_for_and_kept_for_the_tab_alone(locked: Service, visit: C
     other = window.open()
     other.goto(locked.url)
     expect(other.locator("#key")).to_contain_text("This server wants an API key.")
+
+
+def test_with_a_bucket_files_go_there_and_come_from_there(
+    bucketed: tuple[Service, str], visit: Callable[..., Visit]
+) -> None:
+    service, bucket = bucketed
+    window = visit(service)
+    window.tolerated = "401"
+    window.origins.add(bucket)
+    asked: list[Request] = []
+    window.context.on("request", asked.append)
+    page = window.go()
+    page.get_by_label("API key").fill(service.key)
+    page.get_by_role("button", name="Use this key").click()
+    fill(page)
+    colour_it(page)
+    expect(page.locator(".frame.source")).to_have_count(3)
+    at_bucket = [request for request in asked if request.url.startswith(bucket)]
+    assert sorted(request.method for request in at_bucket) == ["GET"] * 3 + ["PUT"] * 4
+    assert not any(service.key in str(request.all_headers()) for request in at_bucket)
 
 
 def test_a_job_is_cancelled_and_deleted(door: Service, visit: Callable[..., Visit]) -> None:

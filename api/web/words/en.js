@@ -188,7 +188,7 @@ export default {
     none: "This page has no dots to correct.",
     tools: "Tool",
     tool: { move: "Move", add: "Add", pick: "Pick a colour" },
-    help: "Drag a dot or move it with the arrows; Delete takes it away, comma and full stop go to the next one.",
+    help: "Drag a dot or move it with the arrows; Delete takes it away, comma and full stop go to the next one. Enter on the page does what a click in its middle does.",
     colour: "Colour",
     palette: "The reference's colours",
     swatch: (hex, n) => `${hex}, ${some(n, "dot", "dots")} on this page`,

@@ -186,7 +186,7 @@ export default {
     none: "這一頁沒有可修正的色點。",
     tools: "工具",
     tool: { move: "移動", add: "新增", pick: "取色" },
-    help: "可拖動色點或用方向鍵移動；Delete 刪除，逗號與句號切換到下一點。",
+    help: "可拖動色點或用方向鍵移動；Delete 刪除，逗號與句號切換到下一點。在頁面上按 Enter 等於點一下中央。",
     colour: "顏色",
     palette: "參考的顏色",
     swatch: (hex, n) => `${hex}，這一頁有 ${n} 點`,
