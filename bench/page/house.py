@@ -1,7 +1,6 @@
 """The whole house with stages that only tint, and a browser before it: what is measured is the page."""
 
 import base64
-import json
 import shutil
 import zlib
 from collections.abc import Iterator
@@ -72,8 +71,3 @@ def resized(page: Page, file: Path, width: int, height: int) -> bytes:
       return canvas.toDataURL('image/png').split(',')[1];
     }"""
     return base64.b64decode(page.evaluate(script, [data, width, height]))
-
-
-def json_of(page: Page, name: str) -> object:
-    """What a script has gathered in a variable of the window."""
-    return json.loads(page.evaluate(f"() => JSON.stringify(window.{name})"))
