@@ -61,13 +61,16 @@ def recolour_job(context: Context, job_id: str, colours: Mapping[int, Rgb]) -> l
     job = context.jobs.get_job(context.tenant_id, job_id).job
     if job.status not in JOB_ENDED:
         raise ConflictError(f"job {job_id} is {job.status}: its palette can be corrected once it has ended")
-    palette_size = 0
+    has_palette = False
 
     def recolour(page: Page) -> NewHints | None:
-        nonlocal palette_size
+        nonlocal has_palette
         key = page.artifacts[Artifact.HINTS]["key"]
         hints = parse_hints(context.store.get(key), f"page {page.number}")
-        palette_size = max(palette_size, len(hints.palette))
+        has_palette = has_palette or bool(hints.palette)
+        # Before anything is kept; the palette is the same on all pages.
+        if hints.palette and (entry := max(colours)) >= len(hints.palette):
+            raise InputError(f"colours: {entry} is not among the palette's {len(hints.palette)} entries")
         new = hints.recolour(colours)
         return None if new == hints else keep_hints(context, job_id, page.number, new, replaces=key)
 
@@ -77,10 +80,8 @@ def recolour_job(context: Context, job_id: str, colours: Mapping[int, Rgb]) -> l
             for page, new in zip(pages, pool.map(recolour, pages), strict=True):
                 if new is not None:
                     kept[page.number] = new
-    if not palette_size:
+    if not has_palette:
         raise ConflictError(f"job {job_id} has no hints that go with a palette: correct its pages one by one")
-    if (entry := max(colours)) >= palette_size:
-        raise InputError(f"colours: {entry} is not among the palette's {palette_size} entries")
     if kept:
         set_hints(context, job_id, kept)
     return sorted(kept)

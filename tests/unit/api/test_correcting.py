@@ -96,6 +96,7 @@ def test_only_the_pages_that_have_the_colour_run_again_from_s2p(client, context,
     ("colours", "status", "words"),
     [
         ([(3, PURPLE)], 400, "3 is not among the palette's 3 entries"),
+        ([(0, PURPLE), (3, PURPLE)], 400, "3 is not among the palette's 3 entries"),
         ([(0, PURPLE), (256, PURPLE)], 400, "entry"),
         ([(0, (0, 0, 256))], 400, "rgb"),
         ([], 400, "colours"),
