@@ -33,58 +33,66 @@ def set_hints(context: Context, job_id: str, kept: dict[int, NewHints]) -> None:
 
     Raises:
         ConflictError: a page cannot be corrected now.
+        QuotaError: so many pages more may not be under way.
     """
     try:
-        context.jobs.set_hints(context.tenant_id, job_id, kept)
+        context.jobs.set_hints(context.tenant_id, job_id, kept, context.limits)
     except DatabaseError:
-        raise  # what was lost may be the answer only, and the pages refer to them; otherwise they are swept away
+        raise  # what was lost may be the answer only, and the pages refer to them; otherwise they go with the job
     except Exception:
-        for new in kept.values():
-            context.store.delete(new.entry["key"])
+        _discard(context, kept)
         raise
     context.wake_control()
 
 
-def recolour_job(context: Context, job_id: str, colours: Mapping[int, Rgb]) -> list[int]:
-    """Give palette entries other colours on every page of a job that has ended.
+def recolour_job(context: Context, job_id: str, colours: Mapping[Rgb, Rgb]) -> list[int]:
+    """Give colours of the palette other ones on every page of a job that has ended.
 
     Args:
-        colours: by entry.
+        colours: new ones by those of the palette.
 
     Returns:
         The numbers of the pages that this changes, which run again from s2p.
 
     Raises:
         ConflictError: the job has not ended, or its hints go with no palette.
-        InputError: an entry is not in the palette.
+        InputError: no page's palette has one of the colours.
+        QuotaError: so many pages more may not be under way.
     """
     job = context.jobs.get_job(context.tenant_id, job_id).job
     if job.status not in JOB_ENDED:
         raise ConflictError(f"job {job_id} is {job.status}: its palette can be corrected once it has ended")
-    has_palette = False
+    kept: dict[int, NewHints] = {}
+    known: set[Rgb] = set()
 
-    def recolour(page: Page) -> NewHints | None:
-        nonlocal has_palette
+    def recolour(page: Page) -> None:
         key = page.artifacts[Artifact.HINTS]["key"]
         hints = parse_hints(context.store.get(key), f"page {page.number}")
-        has_palette = has_palette or bool(hints.palette)
-        # Before anything is kept; the palette is the same on all pages.
-        if hints.palette and (entry := max(colours)) >= len(hints.palette):
-            raise InputError(f"colours: {entry} is not among the palette's {len(hints.palette)} entries")
+        known.update(hints.palette)
         new = hints.recolour(colours)
-        return None if new == hints else keep_hints(context, job_id, page.number, new, replaces=key)
+        if new != hints:
+            kept[page.number] = keep_hints(context, job_id, page.number, new, replaces=key)
 
-    kept: dict[int, NewHints] = {}
-    with ThreadPoolExecutor(READERS) as pool:
-        for pages in _batches(context, job_id):
-            for page, new in zip(pages, pool.map(recolour, pages), strict=True):
-                if new is not None:
-                    kept[page.number] = new
-    if not has_palette:
-        raise ConflictError(f"job {job_id} has no hints that go with a palette: correct its pages one by one")
+    try:
+        with ThreadPoolExecutor(READERS) as pool:
+            for pages in _batches(context, job_id):
+                for _ in pool.map(recolour, pages):
+                    pass  # raises what went wrong
+        if not known:
+            raise ConflictError(f"job {job_id} has no hints that go with a palette: correct its pages one by one")
+        if missing := sorted(colours.keys() - known):
+            raise InputError(f"colours: {list(missing[0])} is in no page's palette")
+    except Exception:
+        _discard(context, kept)
+        raise
     if kept:
         set_hints(context, job_id, kept)
     return sorted(kept)
+
+
+def _discard(context: Context, kept: Mapping[int, NewHints]) -> None:
+    for new in kept.values():
+        context.store.delete(new.entry["key"])
 
 
 def _batches(context: Context, job_id: str) -> Iterator[list[Page]]:

@@ -83,7 +83,7 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
     schemas.PageListReply: {"pages": [_PAGE_REPLY], "next": None},
     schemas.RetryReply: {"retried": 2},
     schemas.RerunReply: {"stage": "s2p"},
-    schemas.PaletteRequest: {"colours": [{"entry": 3, "rgb": [224, 172, 105]}]},
+    schemas.PaletteRequest: {"colours": [{"old": [214, 162, 95], "new": [224, 172, 105]}]},
     schemas.PaletteReply: {"pages": [1, 4, 7]},
     schemas.QueueReply: {"pages_ahead": 36, "pages_left": 10, "estimate_s": 94.5},
     schemas.DeliveryListReply: {

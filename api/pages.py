@@ -150,7 +150,7 @@ def patch_params(path: PagePath) -> Response:
 @blueprint.patch(
     "/v1/jobs/<job_id>/palette",
     summary="Correct colours of the palette on all pages",
-    description="Every automatic dot that goes with one of these entries (`entry` in the hints) gets its new colour; "
+    description="Every automatic dot whose `entry` is one of these colours of the `palette` gets its new colour; "
     "what was coloured by hand keeps its own. The pages that this changes, and no others, run again from s2p. "
     "The job must have ended.",
     responses={202: PaletteReply, 409: Problem, **ERRORS},
@@ -159,7 +159,7 @@ def patch_palette(path: JobPath) -> Response:
     context = get_context()
     context.jobs.get_job(context.tenant_id, path.job_id)  # an unknown job is 404 whatever the body says
     body = read_model(PaletteRequest)
-    changed = recolour_job(context, path.job_id, {colour.entry: colour.rgb for colour in body.colours})
+    changed = recolour_job(context, path.job_id, {colour.old: colour.new for colour in body.colours})
     return json_reply(PaletteReply(pages=changed), 202)
 
 

@@ -230,8 +230,8 @@ class RerunReply(BaseModel):
 class PaletteColour(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    entry: int = Field(ge=0, lt=MAX_PALETTE, description="Index in `palette` of the hints.")
-    rgb: Rgb
+    old: Rgb = Field(description="A colour of the hints' `palette`.")
+    new: Rgb = Field(description="What its automatic dots get.")
 
 
 class PaletteRequest(BaseModel):

@@ -11,13 +11,12 @@ from flask import Blueprint, Response, send_from_directory
 
 from api.context import get_context
 from common.errors import NotFoundError
-from common.settings import Settings
+from storage.protocol import ObjectStore
 
 FOLDER = Path(__file__).parent / "web"
 SWAGGER_FOLDER = Path(flask_openapi_swagger.__file__).parent / "templates" / "swagger"
 SWAGGER_FILES = {"swagger-ui.css": "css", "swagger-ui-bundle.js": "js"}
 """What of it is served, and the folder that it lies in."""
-AMAZON = "https://*.amazonaws.com"
 DOCS_POLICY = (
     # Swagger UI writes style attributes and draws its icons from data: URLs; it runs no script of that kind.
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
@@ -27,9 +26,10 @@ DOCS_POLICY = (
 blueprint = Blueprint("web", __name__)
 
 
-def page_policy(settings: Settings) -> str:
-    """The page's: our own files, without inline script or style, and the bucket that pictures come from and go to."""
-    own = " ".join(("'self'", *_bucket(settings)))
+def page_policy(store: ObjectStore) -> str:
+    """The page's: our own files, without inline script or style, and where pictures come from and go to."""
+    signed = urlsplit(store.presign_get("any", expires_s=1, filename=None, media_type="image/png"))
+    own = f"'self' {signed.scheme}://{signed.netloc}"
     return (
         f"default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src {own} blob: data:; "
         f"connect-src {own}; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -39,7 +39,7 @@ def page_policy(settings: Settings) -> str:
 @blueprint.get("/")
 def get_page() -> Response:
     response = send_from_directory(FOLDER, "index.html")
-    response.headers["Content-Security-Policy"] = page_policy(get_context().settings)
+    response.headers["Content-Security-Policy"] = page_policy(get_context().store)
     return response
 
 
@@ -60,13 +60,3 @@ def get_swagger_file(name: str) -> Response:
 @blueprint.get("/web/<path:name>")
 def get_file(name: str) -> Response:
     return send_from_directory(FOLDER, name)
-
-
-def _bucket(settings: Settings) -> tuple[str, ...]:
-    """Where a browser finds the objects, unless we serve them ourselves."""
-    if not settings.storage_url.startswith("s3:"):
-        return ()
-    if settings.s3_endpoint_url is None:
-        return (AMAZON,)
-    parts = urlsplit(settings.s3_endpoint_url)
-    return (f"{parts.scheme}://{parts.netloc}",)

@@ -37,7 +37,8 @@ class Hint(BaseModel):
 class Hints(BaseModel):
     """All hints of a page; size is the page's (width, height) in pixels when they were made.
 
-    palette has the main colours of the references, the most frequent first; all pages of a job have the same.
+    palette has the main colours of the references, the most frequent first: the same on all pages of a job, unless
+    some were given another palette_size.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -54,8 +55,8 @@ class Hints(BaseModel):
                 raise ValueError(f"hints.{index}.entry: {hint.entry} is not among the palette's {len(self.palette)}")
         return self
 
-    def recolour(self, colours: Mapping[int, Rgb]) -> "Hints":
-        """The same with other colours, by palette entry, on every automatic dot that goes with one of these.
+    def recolour(self, colours: Mapping[Rgb, Rgb]) -> "Hints":
+        """The same with other colours on every automatic dot whose entry is one of these colours of the palette.
 
         What somebody coloured by hand keeps its colour.
         """
@@ -63,7 +64,7 @@ class Hints(BaseModel):
         def change(hint: Hint) -> Hint:
             if hint.entry is None or hint.source == "user":
                 return hint
-            rgb = colours.get(hint.entry, hint.rgb)
+            rgb = colours.get(self.palette[hint.entry], hint.rgb)
             # A colour that somebody chose is sure.
             return hint if rgb == hint.rgb else hint.model_copy(update={"rgb": rgb, "confidence": None})
 

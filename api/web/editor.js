@@ -412,7 +412,7 @@ export class Editor {
     });
     const rows = choices.map(({ row }) => row);
     if (!(await confirmed(t("correct.everywhereTitle"), t("correct.everywhereText"), t("correct.everywhereYes"), t("no"), rows))) return;
-    const colours = choices.filter(({ box }) => box.checked).map(({ entry, rgb }) => ({ entry, rgb }));
+    const colours = choices.filter(({ box }) => box.checked).map(({ entry, rgb }) => ({ old: this.palette[entry], new: rgb }));
     if (!colours.length) return;
     const { view } = this;
     let pages = [];

@@ -17,6 +17,8 @@ from common.names import STAGES, Stage
 
 LOOK_EVERY_S: Final = 3.0
 """However many clients ask, the queue is looked at this often, in seconds."""
+LOOK_AGAIN_S: Final = 0.5
+"""And this often for jobs that are not in it."""
 PACE_S: Final = 3600.0
 """What stages took within so many seconds says what they will take."""
 DONE: Final = "done"
@@ -57,6 +59,9 @@ class _Queue:
     seconds: dict[str, float]  # mean of a page, by stage
     training_s: float | None
 
+    def find(self, job_id: str) -> _Waiting | None:
+        return next((one for one in self.jobs if one.job_id == job_id), None)
+
 
 class OutlookStore:
     """Safe to share between threads."""
@@ -69,10 +74,15 @@ class OutlookStore:
 
     def find(self, job: Job) -> Outlook:
         """A job's outlook, as the queue was at most a few seconds ago."""
-        queue = self._look()
-        own = next((waiting for waiting in queue.jobs if waiting.job_id == job.id), None)
-        if own is None or job.status in JOB_ENDED:
+        if job.status in JOB_ENDED:
             return Outlook(0, 0, 0.0)
+        queue = self._look(LOOK_EVERY_S)
+        if (own := queue.find(job.id)) is None:
+            queue = self._look(LOOK_AGAIN_S)  # it may have come since
+            if (
+                own := queue.find(job.id)
+            ) is None:  # all of its pages have ended: the rest is soon done, or has no pages
+                return Outlook(0, 0, None)
         ahead = _find_ahead(own, queue.jobs)
         pages_ahead = sum(pages for pages, _ in ahead)
         work = sum((part for _, part in ahead), Work(own.work))
@@ -97,10 +107,11 @@ class OutlookStore:
             return 0.0
         return None if usual_s is None else usual_s * (1 - model.progress)
 
-    def _look(self) -> _Queue:
+    def _look(self, longest_s: float) -> _Queue:
+        """The queue as it was at most so many seconds ago."""
         with self._lock:
             now = time.monotonic()
-            if self._seen is None or self._seen[0] < now - LOOK_EVERY_S:
+            if self._seen is None or self._seen[0] < now - longest_s:
                 with self._database.reading() as session:
                     self._seen = now, _read_queue(session, self._interactive_pages)
             return self._seen[1]
@@ -135,17 +146,24 @@ def _read_queue(session: Session, interactive_pages: int) -> _Queue:
         .group_by(Job.id, Job.tenant_id, Job.pages_total, Page.stage)
         .order_by(Job.id)
     )
+    stops = session.execute(select(Job.id, Job.params).where(Job.status.in_(JOB_OPEN)))
+    last_stages = {
+        job_id: STAGES.index(Stage(stop)) + 1 for job_id, params in stops if (stop := params.get("stop_after"))
+    }
     jobs: dict[str, _Waiting] = {}
     for job_id, tenant_id, total, stage, count in session.execute(open_pages):
         one = jobs.get(job_id) or _Waiting(job_id, tenant_id, total > interactive_pages, 0, Work())
-        due = STAGES[STAGES.index(Stage(stage or STAGES[0])) :]
+        due = STAGES[STAGES.index(Stage(stage or STAGES[0])) : last_stages.get(job_id, len(STAGES))]
         work = one.work + Work(dict.fromkeys(due, count))
         jobs[job_id] = _Waiting(job_id, tenant_id, one.is_bulk, one.pages + count, work)
     now = time.time()
     alive = select(Worker.queue, func.sum(Worker.slots)).where(Worker.seen_at > now - WORKER_SILENT_S)
     slots = {queue: int(count) for queue, count in session.execute(alive.group_by(Worker.queue))}
     pace = select(Attempt.stage, func.avg(Attempt.ended_at - Attempt.started_at)).where(
-        Attempt.ended_at > now - PACE_S, Attempt.outcome == DONE, Attempt.number > WHOLE_SET
+        Attempt.stage.in_(STAGES),  # the index begins with it
+        Attempt.ended_at > now - PACE_S,
+        Attempt.outcome == DONE,
+        Attempt.number > WHOLE_SET,
     )
     seconds = {stage: float(mean) for stage, mean in session.execute(pace.group_by(Attempt.stage))}
     last = (

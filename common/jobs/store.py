@@ -39,6 +39,10 @@ class NewPage:
     truth_sha256: str | None = None
 
 
+NUMBERS_AT_ONCE = 500
+"""Pages that one query names; SQLite takes 32,766 variables at most."""
+
+
 @dataclass(frozen=True)
 class NewJob:
     id: str
@@ -171,7 +175,7 @@ class JobStore:
 
     def get_upload(self, tenant_id: str, upload_id: str) -> Upload:
         with self._database.reading() as session:
-            upload = session.get(Upload, upload_id)
+            upload = session.get(Upload, upload_id) if is_id(upload_id) else None
         if upload is None or upload.tenant_id != tenant_id:
             raise NotFoundError(f"no upload {upload_id}")
         return upload
@@ -335,15 +339,19 @@ class JobStore:
                 _requeue(page, _first_missing_stage(page))
             return len(failed)
 
-    def set_hints(self, tenant_id: str, job_id: str, new_hints: dict[int, NewHints]) -> None:
+    def set_hints(
+        self, tenant_id: str, job_id: str, new_hints: dict[int, NewHints], limits: Limits = UNLIMITED
+    ) -> None:
         """Give pages, by number, other hints and run them again from s2p: all of them, or none.
 
         Raises:
             ConflictError: a page or its job is under way, cancelled, or was skipped, or its hints have changed.
+            QuotaError: so many pages more may not be under way.
         """
         with self._database.writing() as session:
+            require_room(session, tenant_id, limits, pages=len(new_hints))
             job = _own_job(session, tenant_id, job_id, lock=True)
-            pages = [_page(session, job_id, number) for number in new_hints]
+            pages = _pages(session, job_id, sorted(new_hints))
             for page in pages:
                 _require_correctable(page)
                 if page_params(job, page).stop_after == "cgan":
@@ -435,10 +443,19 @@ def _own_job(session: Session, tenant_id: str, job_id: str, *, lock: bool = Fals
 
 
 def _page(session: Session, job_id: str, number: int) -> Page:
-    page = session.get(Page, (job_id, number)) if number != WHOLE_SET else None
-    if page is None:
-        raise NotFoundError(f"no page {number} in job {job_id}")
-    return page
+    return _pages(session, job_id, [number])[0]
+
+
+def _pages(session: Session, job_id: str, numbers: list[int]) -> list[Page]:
+    found: dict[int, Page] = {}
+    for start in range(0, len(numbers), NUMBERS_AT_ONCE):
+        some = Page.number.in_(numbers[start : start + NUMBERS_AT_ONCE])
+        query = select(Page).where(Page.job_id == job_id, Page.number > WHOLE_SET, some)
+        found |= {page.number: page for page in session.scalars(query)}
+    for number in numbers:
+        if number not in found:
+            raise NotFoundError(f"no page {number} in job {job_id}")
+    return [found[number] for number in numbers]
 
 
 def _ensure_model(session: Session, key: str, now: float) -> None:

@@ -4,16 +4,20 @@ import json
 
 import pytest
 
+from api.context import Context
 from common.errors import InputError
-from common.hints import Hint, Hints, parse_hints
+from common.hints import Hint, Hints, Rgb, parse_hints
 from common.jobs.models import LOCAL_TENANT
+from common.jobs.tenants import Limits
 from common.names import Artifact, Stage
 from storage import keys
 from tests.unit.api.conftest import on_sqlite, picture, submit
 from tests.unit.api.house import House
 
 PALETTE = ((250, 250, 250), (200, 40, 40), (10, 20, 90))
+PAPER, RED, _ = PALETTE
 PURPLE = (120, 30, 140)
+STRANGE = (1, 2, 3)
 
 
 def hints_with(*entries: int | None) -> Hints:
@@ -25,12 +29,12 @@ def test_recolouring_changes_the_automatic_dots_of_an_entry_and_no_others():
     before = hints_with(1, 2, None)
     mine = before.hints[0].model_copy(update={"source": "user"})
     before = before.model_copy(update={"hints": (*before.hints, mine)})
-    after = before.recolour({1: PURPLE})
+    after = before.recolour({RED: PURPLE})
     assert [hint.rgb for hint in after.hints] == [PURPLE, (9, 9, 9), (9, 9, 9), (9, 9, 9)]
     assert (after.hints[0].source, after.hints[0].confidence, after.hints[0].entry) == ("cgan", None, 1)
     assert after.hints[1:] == before.hints[1:]
-    assert after.recolour({1: PURPLE}) == after
-    assert after.recolour({1: (9, 9, 9)}).hints[0].rgb == (9, 9, 9)  # once more, and as often as one likes
+    assert after.recolour({RED: PURPLE}) == after
+    assert after.recolour({RED: (9, 9, 9)}).hints[0].rgb == (9, 9, 9)  # once more, and as often as one likes
 
 
 def test_an_entry_must_be_in_the_palette():
@@ -63,8 +67,8 @@ class Drafted:
         self.house.run_all(self.work)
         self.house.worked.clear()
 
-    def recolour(self, *colours: tuple[int, tuple[int, int, int]]):
-        body = {"colours": [{"entry": entry, "rgb": rgb} for entry, rgb in colours]}
+    def recolour(self, *colours: tuple[Rgb, Rgb]):
+        body = {"colours": [{"old": old, "new": new} for old, new in colours]}
         return self.client.patch(f"/v1/jobs/{self.job_id}/palette", json=body)
 
     def colours(self, number: int) -> list[tuple[int, int, int]]:
@@ -79,7 +83,7 @@ def user_hints(drafted: Drafted) -> list[str]:
 def test_only_the_pages_that_have_the_colour_run_again_from_s2p(client, context, house):
     drafted = Drafted(client, context, house, (1, 2), (2,), (0, 1))
     drafted.run()
-    reply = drafted.recolour((1, PURPLE))
+    reply = drafted.recolour((RED, PURPLE))
     assert (reply.status_code, reply.json) == (202, {"pages": [1, 3]})
     waiting = {number: house.page(drafted.job_id, number).stage for number in (1, 2, 3)}
     assert waiting == {1: Stage.S2P, 2: None, 3: Stage.S2P}
@@ -87,7 +91,7 @@ def test_only_the_pages_that_have_the_colour_run_again_from_s2p(client, context,
     assert Stage.CGAN not in [stage for _, stage in house.worked]
     assert drafted.colours(1) == [PURPLE, (9, 9, 9)]
     assert drafted.colours(2) == [(9, 9, 9)]
-    assert drafted.recolour((1, PURPLE)).json == {"pages": []}
+    assert drafted.recolour((RED, PURPLE)).json == {"pages": []}
     assert len(user_hints(drafted)) == 2
 
 
@@ -95,15 +99,15 @@ def test_only_the_pages_that_have_the_colour_run_again_from_s2p(client, context,
 @pytest.mark.parametrize(
     ("colours", "status", "words"),
     [
-        ([(3, PURPLE)], 400, "3 is not among the palette's 3 entries"),
-        ([(0, PURPLE), (3, PURPLE)], 400, "3 is not among the palette's 3 entries"),
-        ([(0, PURPLE), (256, PURPLE)], 400, "entry"),
-        ([(0, (0, 0, 256))], 400, "rgb"),
+        ([(STRANGE, PURPLE)], 400, "colours: [1, 2, 3] is in no page's palette"),
+        ([(PAPER, PURPLE), (STRANGE, PURPLE)], 400, "colours: [1, 2, 3] is in no page's palette"),
+        ([((0, 0, 256), PURPLE)], 400, "old"),
+        ([(PAPER, (0, 0, 256))], 400, "new"),
         ([], 400, "colours"),
     ],
 )
 def test_a_colour_that_is_none_is_refused_and_changes_nothing(client, context, house, colours, status, words):
-    drafted = Drafted(client, context, house, (0,))
+    drafted = Drafted(client, context, house, (0,), (0,))
     drafted.run()
     reply = drafted.recolour(*colours)
     assert reply.status_code == status
@@ -114,7 +118,7 @@ def test_a_colour_that_is_none_is_refused_and_changes_nothing(client, context, h
 @on_sqlite
 def test_a_palette_is_corrected_once_the_job_has_ended(client, context, house):
     drafted = Drafted(client, context, house, (0,))
-    reply = drafted.recolour((0, PURPLE))
+    reply = drafted.recolour((PAPER, PURPLE))
     assert (reply.status_code, reply.json["code"]) == (409, "conflict")
     assert "once it has ended" in reply.json["detail"]
 
@@ -123,7 +127,7 @@ def test_a_palette_is_corrected_once_the_job_has_ended(client, context, house):
 def test_hints_without_a_palette_are_corrected_page_by_page(client, context, house):
     drafted = Drafted(client, context, house, ())
     house.run_all()
-    reply = drafted.recolour((0, PURPLE))
+    reply = drafted.recolour((PAPER, PURPLE))
     assert reply.status_code == 409
     assert "one by one" in reply.json["detail"]
 
@@ -133,20 +137,52 @@ def test_hints_that_changed_meanwhile_are_not_lost(client, context, house, monke
     drafted.run()
     set_hints = context.jobs.set_hints
 
-    def after_another_correction(tenant_id, job_id, new_hints):
+    def after_another_correction(tenant_id, job_id, new_hints, limits):
         monkeypatch.setattr(context.jobs, "set_hints", set_hints)
         theirs = hints_with(None).to_json()
         assert client.put(f"/v1/jobs/{job_id}/pages/2/hints", json=json.loads(theirs)).status_code == 202
         house.run_all(drafted.work)
-        return set_hints(tenant_id, job_id, new_hints)
+        return set_hints(tenant_id, job_id, new_hints, limits)
 
     monkeypatch.setattr(context.jobs, "set_hints", after_another_correction)
-    reply = drafted.recolour((1, PURPLE))
+    reply = drafted.recolour((RED, PURPLE))
     assert reply.status_code == 409
     assert "page 2 has got other hints meanwhile" in reply.json["detail"]
     assert drafted.colours(1) == [(9, 9, 9)]
     assert len(user_hints(drafted)) == 1  # theirs
     assert context.jobs.get_job(LOCAL_TENANT, drafted.job_id).job.status == "succeeded"
+
+
+@on_sqlite
+def test_a_page_with_a_palette_of_its_own_keeps_its_colours(client, context, house):
+    drafted = Drafted(client, context, house, (1,), (1,))
+    drafted.run()
+    raw = json.loads(hints_with(1).to_json()) | {"palette": [[250, 250, 250], [40, 200, 40]]}
+    assert client.put(f"/v1/jobs/{drafted.job_id}/pages/2/hints", json=raw).status_code == 202
+    house.run_all(drafted.work)
+    assert drafted.recolour((RED, PURPLE)).json == {"pages": [1]}
+    assert drafted.colours(2) == [(9, 9, 9)]
+
+
+@on_sqlite
+def test_what_was_kept_is_deleted_when_a_page_cannot_be_read(client, context, house):
+    drafted = Drafted(client, context, house, (1,), (1,))
+    drafted.run()
+    broken = house.page(drafted.job_id, 2).artifacts[Artifact.HINTS]["key"]
+    context.store.put(broken, b"no hints", media_type="application/json")
+    assert drafted.recolour((RED, PURPLE)).status_code == 400
+    assert user_hints(drafted) == []
+    assert drafted.colours(1) == [(9, 9, 9)]
+
+
+def test_no_more_pages_run_again_than_may_be_under_way(client, context, house, monkeypatch):
+    drafted = Drafted(client, context, house, (1,), (1,), (1,))
+    drafted.run()
+    monkeypatch.setattr(Context, "limits", Limits(queued_pages=2))
+    reply = drafted.recolour((RED, PURPLE))
+    assert (reply.status_code, reply.json["code"]) == (429, "quota_exceeded")
+    assert user_hints(drafted) == []
+    assert client.get(f"/v1/jobs/{drafted.job_id}").json["status"] == "succeeded"
 
 
 @on_sqlite
@@ -183,4 +219,5 @@ def test_an_upload_says_whether_it_has_arrived(client):
     assert client.put(announced["url"], data=b"1234", headers=announced["headers"]).status_code == 200
     expected = {"id": announced["id"], "filename": "a.png", "size": 4, "sha256": None, "received": True}
     assert client.get(where).json == expected
-    assert client.get("/v1/uploads/" + "0" * 32).status_code == 404
+    for none in ("0" * 32, "a%00", "x"):
+        assert client.get(f"/v1/uploads/{none}").status_code == 404

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from flask.testing import FlaskClient
+from pydantic import SecretStr
 
 from api.app import create_app, prepare
 from api.bodies import MAX_DEPTH, MAX_JSON_BYTES, parse_json
@@ -19,6 +20,7 @@ from common.jobs.database import Database
 from common.jobs.models import LOCAL_TENANT
 from common.logging import configure_logging, get_logger, redact
 from common.settings import Settings
+from storage.configured import open_configured_store
 from tests.unit.api.conftest import on_sqlite, picture, submit
 
 GREY, COLOURED = picture(), picture(coloured=True)
@@ -137,11 +139,17 @@ def test_https_stays_https(settings, broker_there):
     app.extensions[EXTENSION].database.close()
 
 
-def test_the_page_may_reach_the_bucket_and_nothing_else():
-    assert "img-src 'self' blob:" in page_policy(Settings())
-    own = Settings(storage_url="s3://b/p", s3_endpoint_url="https://s3.example:9000/x")
-    assert "img-src 'self' https://s3.example:9000 blob:" in page_policy(own)
-    assert "connect-src 'self' https://*.amazonaws.com;" in page_policy(Settings(storage_url="s3://b/p"))
+@pytest.mark.parametrize(
+    ("endpoint", "origin"),
+    [("https://s3.example:9000", "https://s3.example:9000"), (None, "https://pages.s3.amazonaws.com")],
+)
+def test_the_page_may_reach_the_bucket_and_nothing_else(endpoint, origin):
+    settings = Settings(
+        storage_url="s3://pages/p", s3_endpoint_url=endpoint, s3_access_key="a", s3_secret_key=SecretStr("s")
+    )
+    policy = page_policy(open_configured_store(settings))
+    assert f"img-src 'self' {origin} blob: data:;" in policy
+    assert f"connect-src 'self' {origin};" in policy
 
 
 @on_sqlite

@@ -30,11 +30,11 @@ def outlook(database, jobs):
 
 @pytest.fixture
 def submit(jobs):
-    def submit(tenant: str, pages: int) -> str:
+    def submit(tenant: str, pages: int, stop_after: str | None = None) -> str:
         job_id = new_id()
         sources = [NewPage(f"{n}.png", {"key": "k", "sha256": "0" * 64, "size": 1}) for n in range(pages)]
         references = [{"name": "r.png", "key": "r", "sha256": "0" * 64}]
-        jobs.create_job(NewJob(job_id, tenant, JobParams(), sources, references))
+        jobs.create_job(NewJob(job_id, tenant, JobParams(stop_after=stop_after), sources, references))
         return job_id
 
     return submit
@@ -85,6 +85,24 @@ def test_the_estimate_is_the_slowest_pools(outlook, submit, database, chapters):
     assert outlook(one, "theirs").seconds == pytest.approx(sum(SECONDS.values()), abs=0.1)
 
 
+def test_a_stage_that_a_job_stops_before_is_not_waited_for(outlook, submit, database, chapters):
+    job_id = submit("ours", 10, "cgan")
+    chapters.train()
+    set_pace(database, job_id, {Stage.CGAN: 1})
+    assert outlook(job_id).seconds == pytest.approx(10 * SECONDS[Stage.CGAN], abs=0.1)
+
+
+@on_sqlite
+def test_a_job_that_came_since_the_queue_was_looked_at_is_in_it(database, jobs, submit, monkeypatch):
+    jobs.ensure_tenant("ours")
+    outlooks = OutlookStore(database, interactive_pages=4)
+    first = submit("ours", 3)
+    assert outlooks.find(jobs.get_job("ours", first).job).pages_left == 3
+    second = submit("ours", 2)
+    monkeypatch.setattr("common.jobs.outlook.LOOK_AGAIN_S", 0)
+    assert outlooks.find(jobs.get_job("ours", second).job).pages_left == 2
+
+
 def test_a_training_is_waited_for(outlook, submit, database, chapters, dispatch, work):
     job_id = submit("ours", 1)
     set_pace(database, job_id, dict.fromkeys(STAGES, 1))
@@ -102,7 +120,9 @@ def test_pages_that_have_come_further_have_less_before_them(outlook, jobs, chapt
     run_all_stages(work, message.ref, (Stage.CGAN, Stage.S2P))
     assert outlook(job_id, LOCAL_TENANT).seconds == pytest.approx(5.0, abs=0.1)
     run_all_stages(work, message.ref, (Stage.INKNHUE, Stage.METRICS))
-    assert outlook(job_id, LOCAL_TENANT).pages_left == 0
+    # What is left, the report, is no page, and nothing says how long it takes.
+    found = outlook(job_id, LOCAL_TENANT)
+    assert (found.pages_left, found.seconds) == (0, None)
 
 
 @on_sqlite
