@@ -7,9 +7,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import flask_openapi_swagger
-from flask import Blueprint, Response, send_from_directory
+from flask import Blueprint, Response, redirect, request, send_from_directory
+from werkzeug.wrappers import Response as BaseResponse
 
 from api.context import get_context
+from api.guard import is_loopback
 from common.errors import NotFoundError
 from storage.protocol import ObjectStore
 
@@ -37,9 +39,14 @@ def page_policy(store: ObjectStore) -> str:
 
 
 @blueprint.get("/")
-def get_page() -> Response:
+def get_page() -> BaseResponse:
+    context = get_context()
+    public = urlsplit(context.settings.base_url)
+    if context.settings.auth == "off" and is_loopback(public.hostname or "") and request.host != public.netloc:
+        # As localhost, say: signed URLs name the one address, and a page of another origin may not fetch them.
+        return redirect(f"{context.settings.base_url}/")
     response = send_from_directory(FOLDER, "index.html")
-    response.headers["Content-Security-Policy"] = page_policy(get_context().store)
+    response.headers["Content-Security-Policy"] = page_policy(context.store)
     return response
 
 

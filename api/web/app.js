@@ -92,6 +92,10 @@ function askForKey(isChange = false) {
 }
 
 addEventListener("hashchange", route);
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which view this is
+  main.focus();
+});
 addEventListener("nurie-unauthorized", () => askForKey());
 addEventListener("nurie-key", () => {
   drawFrame();

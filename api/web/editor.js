@@ -118,16 +118,23 @@ export class Editor {
 
   take({ hints, palette, size }) {
     Object.assign(this, { hints, palette: palette ?? [], size, saved: hints, past: [], future: [], selected: null });
-    const draft = localStorage.getItem(this.storageKey);
-    if (draft) {
-      this.past = [hints];
-      this.hints = JSON.parse(draft);
-      announce(t("correct.restored"));
-    }
+    const draft = JSON.parse(localStorage.getItem(this.storageKey));
+    if (!draft) return;
+    // Laid over what is there now: meanwhile the other dots may have got other colours.
+    const gone = new Set(draft.gone);
+    this.past = [hints];
+    this.hints = hints.filter((hint) => !gone.has(placeOf(hint)));
+    for (const [index, hint] of draft.added) this.hints.splice(index, 0, hint);
+    announce(t("correct.restored"));
+  }
+
+  /** Whether the page's dots are here; until then nothing is changed. */
+  get isLoaded() {
+    return this.size !== null;
   }
 
   get isChanged() {
-    return this.hints !== this.saved;
+    return this.isLoaded && this.hints !== this.saved;
   }
 
   /** Changes of one kind in a row, such as a colour picker's, are one step back. */
@@ -141,8 +148,11 @@ export class Editor {
   }
 
   keepDraft() {
-    if (this.isChanged) localStorage.setItem(this.storageKey, JSON.stringify(this.hints));
-    else localStorage.removeItem(this.storageKey);
+    if (!this.isChanged) return localStorage.removeItem(this.storageKey);
+    const [before, now] = [new Set(this.saved), new Set(this.hints)];
+    const gone = this.saved.filter((hint) => !now.has(hint)).map(placeOf);
+    const added = [...this.hints.entries()].filter(([, hint]) => !before.has(hint));
+    localStorage.setItem(this.storageKey, JSON.stringify({ gone, added }));
   }
 
   step(from, to) {
@@ -189,6 +199,7 @@ export class Editor {
   }
 
   add(x, y) {
+    if (!this.isLoaded) return;
     if (this.hints.length >= MAX_HINTS) return announce(t("correct.full", MAX_HINTS), "bad");
     const region = this.regions?.at(x, y) ?? null;
     this.selected = this.hints.length;
@@ -240,8 +251,8 @@ export class Editor {
     event.stopPropagation();
     event.preventDefault();
     const index = this.indexOf(dot);
+    if (this.tool === "pick") return this.setColour(this.hints[index].rgb); // before focus, which would choose this dot
     dot.focus();
-    if (this.tool === "pick") return this.setColour(this.hints[index].rgb);
     dot.setPointerCapture(event.pointerId);
     this.isDragging = true;
     let at = null;
@@ -323,7 +334,8 @@ export class Editor {
     });
     const hadFocus = overlay.contains(document.activeElement);
     overlay.replaceChildren(this.glow, ...dots);
-    if (hadFocus) this.focus();
+    if (hadFocus && this.selected === null) this.view.easel.window.focus({ preventScroll: true });
+    else if (hadFocus) this.focus();
     this.drawSwatches();
     this.mark();
   }
@@ -459,3 +471,6 @@ export class Editor {
     this.setColour([data[0], data[1], data[2]]);
   }
 }
+
+/** A dot's place as a name: no two automatic dots share one. */
+const placeOf = ({ x, y }) => `${x} ${y}`;

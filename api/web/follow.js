@@ -31,12 +31,13 @@ export async function follow(id, told, signal) {
       const response = await ask(link, { headers: etag ? { "If-None-Match": etag } : {}, signal });
       if (response.status !== 304) {
         const job = await received(response.json());
-        told.pages(await listPages(`${link}/pages`, signal));
+        const pages = await listPages(`${link}/pages`, signal);
+        told.trouble(null);
+        told.pages(pages);
         told.job(job);
         etag = response.headers.get("ETag");
         if (ENDED.includes(job.status)) return;
-      }
-      told.trouble(null);
+      } else told.trouble(null);
       if (!document.hidden) {
         isPaced = await listen(`${link}/events`, told, signal);
         etag = null; // what was told is newer than what that names

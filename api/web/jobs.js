@@ -14,6 +14,7 @@ export async function showJobs(main, signal) {
   const more = h("button", { class: "plain", hidden: true }, t("jobs.more"));
   main.append(h("h1", {}, t("jobs.title")), state, list, more);
   let shown = AT_ONCE;
+  let listed = "";
   let hurry = new AbortController();
   more.addEventListener("click", () => {
     shown += AT_ONCE;
@@ -24,7 +25,9 @@ export async function showJobs(main, signal) {
     let isWaiting = true;
     try {
       const { jobs, next } = await listJobs(shown, signal);
-      list.replaceChildren(...jobs.map(card));
+      const latest = JSON.stringify(jobs);
+      if (listed !== latest) list.replaceChildren(...jobs.map(card)); // else what has focus keeps it
+      listed = latest;
       state.className = "";
       state.replaceChildren(...(jobs.length ? [] : [t("jobs.none"), " ", h("a", { href: "#/" }, t("jobs.sendOne"))]));
       more.hidden = next === null;

@@ -25,4 +25,3 @@ async function run(store, mode, act) {
 export const keep = (store, key, value) => run(store, "readwrite", (place) => place.put(value, key));
 export const recall = (store, key) => run(store, "readonly", (place) => place.get(key));
 export const forget = (store, key) => run(store, "readwrite", (place) => place.delete(key));
-export const forgetAll = (store) => run(store, "readwrite", (place) => place.clear());

@@ -1,7 +1,7 @@
 // Send: chapters and references dropped, put in order, sent. What is here survives a reload.
 import { announce, h, whenSeen } from "./dom.js";
 import { inNaturalOrder, isArchive, isPicture, look, readDrop, readList } from "./files.js";
-import { forget, forgetAll, keep, recall } from "./keep.js";
+import { forget, keep, recall } from "./keep.js";
 import { paramFields } from "./params.js";
 import { askJson, describe, freshId } from "./server.js";
 import { sendAll } from "./uploads.js";
@@ -11,7 +11,9 @@ import { listZip } from "./zip.js";
 const DRAFT = "draft";
 const MAX_REFERENCES = 20;
 let draft = null; // { chapters: [{ id, name, archive?, pages }], references, params, keys }: one for all visits
-let sending = null;
+let sending = null; // an AbortController, while files are on their way
+let view = null; // the latest: who leaves while files are on their way and comes back sees how far they are
+let said = ""; // what went wrong
 
 const items = () => [...draft.references, ...draft.chapters.flatMap((one) => (one.archive ? [one.archive] : one.pages))];
 const fresh = () => ({ chapters: [], references: [], params: {} });
@@ -38,18 +40,19 @@ async function recallDraft() {
 
 class SendView {
   constructor(main, signal) {
+    view = this;
     this.signal = signal;
     this.cards = new Map(); // item id → its card
     this.pages = h("div", {});
     this.references = h("ol", { class: "cards" });
-    this.message = h("p", { class: "message", role: "alert" });
+    this.message = h("p", { class: "message", role: "alert" }, said);
     this.button = h("button", { class: "strong big", onclick: () => this.submit() });
     this.stop = h("button", { class: "plain", hidden: true, onclick: () => sending?.abort() }, t("send.stop"));
     main.append(
       h("h1", {}, t("send.title")),
       h("p", { class: "lead" }, t("send.lead")),
-      h(
-        "div",
+      (this.form = h(
+        "fieldset", // as one, so that all of it rests while it is being sent
         { class: "columns" },
         h(
           "section",
@@ -67,7 +70,7 @@ class SendView {
           h("h2", {}, t("send.params")),
           paramFields(draft.params, () => this.save()),
         ),
-      ),
+      )),
       h("div", { class: "bar" }, this.message, h("div", { class: "row end" }, this.stop, this.button)),
     );
     this.draw();
@@ -98,20 +101,21 @@ class SendView {
     zone.addEventListener("dragover", (event) => {
       if (!event.dataTransfer.types.includes("Files")) return;
       event.preventDefault();
-      zone.classList.add("over");
+      zone.classList.toggle("over", !sending);
     });
     zone.addEventListener("dragleave", () => zone.classList.remove("over"));
     zone.addEventListener("drop", async (event) => {
       if (!event.dataTransfer.types.includes("Files")) return;
       event.preventDefault();
       zone.classList.remove("over");
-      await add(await readDrop(event.dataTransfer));
+      if (sending) announce(t("send.wait"));
+      else await add(await readDrop(event.dataTransfer));
     });
     return zone;
   }
 
   async addPages(found) {
-    this.message.textContent = "";
+    this.say("");
     const pictures = found.filter(({ name }) => isPicture(name)).map(newItem).sort(inNaturalOrder);
     const archives = found.filter(({ name }) => isArchive(name)).map(newItem).sort(inNaturalOrder);
     this.tellIgnored(found.length - pictures.length - archives.length);
@@ -128,7 +132,7 @@ class SendView {
   }
 
   async addReferences(found) {
-    this.message.textContent = "";
+    this.say("");
     const pictures = found.filter(({ name }) => isPicture(name)).map(newItem).sort(inNaturalOrder);
     this.tellIgnored(found.length - pictures.length);
     draft.references.push(...pictures);
@@ -185,6 +189,7 @@ class SendView {
     const count = draft.chapters.length;
     this.button.textContent = isBusy ? t("send.sending") : count > 1 ? t("send.goMany", count) : t("send.go");
     this.button.disabled = isBusy;
+    this.form.disabled = isBusy;
     this.stop.hidden = !isBusy;
   }
 
@@ -308,6 +313,7 @@ class SendView {
   }
 
   say(text) {
+    said = text;
     this.message.textContent = text;
   }
 
@@ -322,23 +328,24 @@ class SendView {
     try {
       const told = {
         progress: (item, share) => Object.assign(item.progress, { hidden: false, value: share }),
-        waiting: (_item, error) => this.say(`${describe(error)} ${t("send.goesOn")}`),
+        waiting: (_item, error) => view.say(`${describe(error)} ${t("send.goesOn")}`),
         changed: () => this.save(),
       };
       await sendAll(items(), told, controller.signal);
-      this.say("");
+      view.say("");
       const jobs = await this.create(controller.signal);
+      const references = draft.references;
       draft = fresh();
       await forget("notes", DRAFT).catch(() => {});
-      await forgetAll("files").catch(() => {});
-      sending = null;
+      await forgetFiles(references);
       announce(t("send.sent"));
-      const isHere = this.pages.isConnected; // who has gone elsewhere meanwhile stays there
+      const isHere = view.pages.isConnected; // who has gone elsewhere meanwhile stays there
       if (isHere) location.hash = jobs.length === 1 ? `#/jobs/${jobs[0]}` : "#/jobs";
     } catch (error) {
+      view.say(controller.signal.aborted ? t("send.stopped") : describe(error));
+    } finally {
       sending = null;
-      this.say(controller.signal.aborted ? t("send.stopped") : describe(error));
-      this.draw();
+      view.draw();
     }
   }
 
@@ -356,6 +363,10 @@ class SendView {
       const key = `${chapter.key}-${digest(JSON.stringify(body))}`;
       const job = await askJson("/v1/jobs", { method: "POST", body, headers: { "Idempotency-Key": key }, signal });
       made.push(job.id);
+      // Taken: it must not go along again when a later one is refused.
+      draft.chapters = draft.chapters.filter((one) => one !== chapter);
+      await this.save();
+      await forgetFiles(chapter.archive ? [chapter.archive] : chapter.pages);
     }
     return made;
   }
@@ -365,6 +376,7 @@ export const isSending = () => Boolean(sending);
 
 const newItem = ({ name, file }) => ({ id: freshId(), name, file, upload: null });
 const stem = (name) => name.split("/").pop().replace(/\.[^.]+$/, "");
+const forgetFiles = (list) => Promise.all(list.map(({ id }) => forget("files", id).catch(() => {})));
 const filled = (params) => Object.fromEntries(Object.entries(params).filter(([, value]) => value !== null));
 
 /** Short and only to tell bodies apart: FNV-1a. */

@@ -13,6 +13,7 @@ import { t } from "./words.js";
 
 const PICTURES = ["source", "draft", "sketch", "rough", "aligned", "final"];
 const BEFORE = "before"; // the final picture of before the last correction
+const KEYS_REST_MS = 800;
 const FIGURES = ["chroma_error", "psnr_db", "ssim", "delta_e2000"];
 
 export async function showPage(main, signal, jobId, number) {
@@ -22,7 +23,7 @@ export async function showPage(main, signal, jobId, number) {
 
 export class PageView {
   constructor(main, signal, jobId, number) {
-    Object.assign(this, { signal, jobId, number, page: null, job: null });
+    Object.assign(this, { signal, jobId, number, page: null, job: null, isStale: false, ranFrom: null });
     this.link = `/v1/jobs/${jobId}/pages/${number}`;
     this.shown = null; // what of the page is looked at; null: the best that there is
     this.against = "source";
@@ -98,7 +99,13 @@ export class PageView {
     this.blendSlider.addEventListener("pointerenter", () => this.prepare());
     this.blendSlider.addEventListener("focus", () => this.prepare());
     this.blendSlider.addEventListener("input", () => this.onBlend());
-    this.blendSlider.addEventListener("change", () => this.saveBlend());
+    // A pointer lets go once; each press of a key is a change, of which the last counts.
+    this.blendSlider.addEventListener("pointerdown", () => (this.byKeys = false));
+    this.blendSlider.addEventListener("keydown", () => (this.byKeys = true));
+    this.blendSlider.addEventListener("change", () => {
+      clearTimeout(this.saving);
+      this.saving = setTimeout(() => this.saveBlend(), this.byKeys ? KEYS_REST_MS : 0);
+    });
   }
 
   async run() {
@@ -111,18 +118,28 @@ export class PageView {
   }
 
   follow() {
+    this.following?.abort(); // one is enough: each takes a connection
+    const following = (this.following = new AbortController());
+    this.signal.addEventListener("abort", () => following.abort());
     const told = {
       job: (job) => {
-        this.job = job;
+        const wasStale = this.isStale;
+        Object.assign(this, { job, isStale: false });
+        if (!this.page) return;
+        if (wasStale) return this.update(this.page);
         this.showFrame();
+        this.editor.mark();
       },
       pages: (pages) => {
         const page = pages.find(({ number }) => number === this.number);
         if (page) this.update(page);
       },
-      trouble: (error) => (this.trouble.textContent = error ? describe(error) : ""),
+      trouble: (error) => {
+        this.trouble.textContent = error ? describe(error) : "";
+        if (!error) this.showFrame(); // which says what is wrong with the page itself
+      },
     };
-    return follow(this.jobId, told, this.signal);
+    return follow(this.jobId, told, following.signal);
   }
 
   /** Once a correction was taken: the job runs again. */
@@ -130,8 +147,9 @@ export class PageView {
     this.follow().catch((error) => !this.signal.aborted && (this.trouble.textContent = describe(error)));
   }
 
+  /** Under way, or about to be: what is known is of before a correction. */
   get isBusy() {
-    return ["queued", "running"].includes(this.page.status);
+    return this.isStale || ["queued", "running"].includes(this.page.status);
   }
 
   get hasJobEnded() {
@@ -143,7 +161,8 @@ export class PageView {
     const isNew = this.page && this.page.attempt !== page.attempt;
     this.page = page;
     if (isNew) this.dropBlend();
-    if (!hadFinal && page.artifacts.final && this.before) this.against = BEFORE;
+    const hasRun = this.ranFrom !== null && page.attempt > this.ranFrom;
+    if (this.before && page.artifacts.final && (hasRun || !hadFinal)) Object.assign(this, { against: BEFORE, ranFrom: null });
     this.showFrame();
     this.showTabs();
     this.showFigures();
@@ -171,7 +190,12 @@ export class PageView {
     if (page.status === "failed") this.trouble.textContent = `${t("look.failed")} ${page.error?.detail ?? ""}`;
     this.correct.disabled = !page.artifacts.hints;
     this.correct.title = page.artifacts.hints ? "" : t("correct.none");
+    this.hadBlendFocus ||= document.activeElement === this.blendSlider;
     this.blendSlider.disabled = this.isBusy || !page.artifacts.final || !page.artifacts.rough;
+    if (this.hadBlendFocus && !this.blendSlider.disabled) {
+      this.hadBlendFocus = false;
+      if (document.activeElement === document.body) this.blendSlider.focus(); // it lost it while the page was finished anew
+    }
     this.blendPart.hidden = page.status === "skipped";
     this.save.hidden = !page.artifacts.final && page.status !== "skipped";
     const warnings = Object.values(page.timings).map(({ warning }) => warning);
@@ -221,7 +245,9 @@ export class PageView {
     try {
       const blobs = [fetchBlob(page.artifacts[current], page.attempt)];
       if (against) blobs.push(against === BEFORE ? this.before : fetchBlob(page.artifacts[against], page.attempt));
-      const [picture, other] = await Promise.all((await Promise.all(blobs)).map((blob) => decode(blob)));
+      const [first, second] = await Promise.all(blobs);
+      const picture = await decode(first);
+      const other = second && (await decode(second).catch(() => null)); // a page sent as TIFF: then nothing lies beside
       if (this.drawn === wanted) {
         draw(this.easel.lower, picture);
         if (other) draw(this.easel.upper, other);
@@ -309,19 +335,28 @@ export class PageView {
 
   async saveBlend() {
     this.isSliding = false;
+    if (this.signal.aborted || this.isSavingBlend) return;
     const blend = Number(this.blendSlider.value);
-    if (blend === this.params.blend) return;
-    await this.rerun(async () => {
-      await askJson(`${this.link}/params`, { method: "PATCH", body: { blend } });
-      this.params.blend = blend;
-      this.blendState.textContent = t("look.blendSaved");
-    });
+    const isNew = blend !== this.params.blend;
+    this.isSavingBlend = true;
+    const isTaken =
+      isNew &&
+      (await this.rerun(async () => {
+        await askJson(`${this.link}/params`, { method: "PATCH", body: { blend } });
+        this.params.blend = blend;
+        this.blendState.textContent = t("look.blendSaved");
+      }));
+    this.isSavingBlend = false;
+    this.blendSlider.value = this.blendValue.textContent = String(this.params.blend);
+    if (isTaken) return;
+    this.drawn = ""; // back to the picture that the server made
+    this.paint();
   }
 
   /** Send a correction; the picture that there was is kept, to lie beside the new one. Whether it was taken. */
   async rerun(send) {
-    const { final } = this.page.artifacts;
-    const blob = final ? await fetchBlob(final, this.page.attempt).catch(() => null) : null;
+    const { attempt, artifacts } = this.page;
+    const blob = artifacts.final ? await fetchBlob(artifacts.final, attempt).catch(() => null) : null;
     try {
       await send();
     } catch (error) {
@@ -329,6 +364,7 @@ export class PageView {
       return false;
     }
     this.trouble.textContent = "";
+    Object.assign(this, { ranFrom: attempt, isStale: true });
     if (blob) {
       this.before = blob;
       await keep("notes", BEFORE, { link: this.link, blob }).catch(() => {});

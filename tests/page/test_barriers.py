@@ -84,6 +84,9 @@ def test_a_chapter_is_reached_by_keys_alone(house: Service, visit: Callable[...,
     assert "Skip to the content" in seen[0] or seen[0] == "#main"
     page.keyboard.press("Enter")
     expect(page.locator("h1")).to_have_text("2. 002.png")
+    page.locator(".skip").press("Enter")
+    expect(page.locator("main")).to_be_focused()
+    expect(page.locator("h1")).to_have_text("2. 002.png")
 
     # And a dot is added, moved and taken away without a pointer.
     page.get_by_role("button", name="Correct colours").press("Enter")
@@ -100,6 +103,16 @@ def test_a_chapter_is_reached_by_keys_alone(house: Service, visit: Callable[...,
     page.keyboard.press("ArrowRight")
     assert chosen.evaluate("(dot) => parseFloat(dot.style.left)") > float(left.removesuffix("%"))
     page.keyboard.press("Delete")
+    expect(dots).to_have_count(count)
+    # Undone three times, what was taken away, moved and added, and done again, wherever the focus has gone.
+    page.keyboard.press("Control+z")
+    expect(dots).to_have_count(count + 1)
+    page.keyboard.press("Control+z")
+    page.keyboard.press("Control+z")
+    expect(dots).to_have_count(count)
+    page.keyboard.press("Control+y")
+    expect(dots).to_have_count(count + 1)
+    page.keyboard.press("Control+z")
     expect(dots).to_have_count(count)
 
 

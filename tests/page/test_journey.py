@@ -82,7 +82,7 @@ def test_a_chapter_is_sent_watched_and_taken_home(house: Service, visit: Callabl
     expect(names).to_have_text(["001.png", "002.png", "003.png"])
     page.get_by_label("Name").fill("Fox, 第1話")
     page.get_by_text("More, for those who want it").click()
-    page.get_by_label("epochs").fill("2")
+    page.get_by_label("epochs").fill("3")  # other than those of other tests: it is trained, and seen to wait
     page.get_by_label("epochs").press("Tab")
     page.get_by_role("button", name="Colour it").click()
 
@@ -213,6 +213,99 @@ def test_dots_are_corrected_and_the_page_painted_again(
     assert hints["palette"]
     finished(house, chapter)
     assert {n: attempt for n, attempt in attempts_of(house, chapter).items() if n != 1} == others
+
+
+def test_a_page_that_the_browser_cannot_read_is_shown_in_colour(
+    house: Service, visit: Callable[..., Visit], chapter: str
+) -> None:
+    window = visit(house)
+    # As a TIFF is to most browsers.
+    window.page.route("**/pages/1/source", lambda route: route.fulfill(body=b"II*\0", content_type="image/tiff"))
+    page = window.go(f"#/jobs/{chapter}/pages/1")
+    expect(page.locator(".versus")).to_have_text("Final")
+    page.wait_for_function("() => document.querySelector('.easel canvas').width > 10")
+    expect(page.locator(".message").first).to_be_empty()
+
+
+def test_what_was_not_painted_is_not_lost_while_the_dots_are_on_their_way(
+    house: Service, visit: Callable[..., Visit], chapter: str
+) -> None:
+    window = visit(house)
+    window.tolerated = "Failed to load resource"
+    page = open_page(window, chapter, 2)
+    dots = start_correcting(page)
+    count = dots.count()
+    hints = hints_of(house, chapter, 2)["hints"]
+    # Picking a dot's colour changes the dot that was chosen, and no other.
+    index = colourful(hints)
+    other = next(i for i, hint in enumerate(hints) if hint["rgb"] != hints[index]["rgb"])
+    dots.nth(other).focus()
+    page.get_by_text("Pick a colour", exact=True).click()
+    dots.nth(index).click(force=True)
+    hexes = ["#" + bytes(hints[i]["rgb"]).hex() for i in (index, other)]
+    expect(dots.nth(other)).to_have_attribute("aria-label", f"Dot {other + 1}, {hexes[0]}")
+    expect(dots.nth(index)).to_have_class("dot cgan")
+    page.route("**/pages/2/hints", lambda route: route.abort("connectionreset"))
+    page.reload()
+    page.get_by_role("button", name="Correct colours").click()
+    page.get_by_text("Add", exact=True).click()
+    page.locator(".easel").press("Enter")
+    expect(dots).to_have_count(0)
+    page.unroute("**/pages/2/hints")
+    page.reload()
+    start_correcting(page)
+    expect(dots).to_have_count(count)
+    expect(dots.nth(other)).to_have_attribute("aria-label", f"Dot {other + 1}, {hexes[0]}")
+    page.get_by_role("button", name="Back to what was painted").click()
+    expect(dots.nth(other)).to_have_attribute("aria-label", f"Dot {other + 1}, {hexes[1]}")
+
+
+def test_what_was_not_painted_lies_over_what_was_changed_meanwhile(
+    house: Service, visit: Callable[..., Visit], chapter: str
+) -> None:
+    finished(house, chapter)
+    page = open_page(visit(house), chapter, 1)
+    dots = start_correcting(page)
+    before = hints_of(house, chapter, 1)
+    index = colourful(before["hints"])
+    dots.nth(index).focus()
+    page.keyboard.press("Shift+ArrowRight")
+    expect(dots.nth(index)).to_have_class("dot user chosen")
+    # Meanwhile a colour is corrected on all pages.
+    entries = [hint["entry"] for hint in before["hints"] if hint["source"] == "cgan"]
+    entry = max(set(entries), key=entries.count)
+    colours = [{"old": before["palette"][entry], "new": [1, 200, 99]}]
+    assert 1 in house.ask("PATCH", f"/v1/jobs/{chapter}/palette", {"colours": colours})["pages"]
+    finished(house, chapter)
+    page.reload()
+    start_correcting(page)
+    expect(dots.nth(index)).to_have_class("dot user")
+    page.get_by_role("button", name="Paint again").click()
+    expect(page.locator("#status")).to_contain_text("painted again")
+    finished(house, chapter)
+    after = hints_of(house, chapter, 1)["hints"]
+    moved = after[index]
+    assert (moved["source"], moved["rgb"]) == ("user", before["hints"][index]["rgb"])
+    assert moved["x"] == pytest.approx(before["hints"][index]["x"] + 0.02)
+    of_entry = [hint for hint in after if hint["entry"] == entry and hint["source"] == "cgan"]
+    assert of_entry
+    assert all(hint["rgb"] == [1, 200, 99] for hint in of_entry)
+
+
+def test_lambda_by_keys_is_sent_once(house: Service, visit: Callable[..., Visit], chapter: str) -> None:
+    finished(house, chapter)
+    page = open_page(visit(house), chapter, 2)
+    slider = page.locator("#blend")
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.post_data or "") if request.method == "PATCH" else None)
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("ArrowLeft")
+    expect(page.locator(".panel")).to_contain_text("Kept.")
+    assert [json.loads(body) for body in sent] == [{"blend": 0.76}]
+    expect(slider).to_be_enabled(timeout=JOB_LIMIT_MS)
+    expect(slider).to_be_focused()
+    finished(house, chapter)
 
 
 def test_lambda_is_seen_at_once_and_kept(house: Service, visit: Callable[..., Visit], chapter: str) -> None:

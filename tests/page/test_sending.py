@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.page.conftest import LIMIT_MS, PAGES, REFERENCE, SAMPLE, Visit
+from tests.page.conftest import LIMIT_MS, PAGES, REFERENCE, SAMPLE, Visit, send
 from tests.service import ROOT, Service
 
 MAX_FIRST_LOAD_BYTES = 150_000
@@ -126,6 +126,74 @@ def test_nothing_is_lost_on_reload(door: Service, visit: Callable[..., Visit]) -
     assert len(puts) == 3
     pages = door.ask("GET", f"/v1/jobs/{latest_job(door)['id']}/pages")["pages"]
     assert [one["name"] for one in pages] == ["002.png", "001.png", "003.png"]
+
+
+def test_who_leaves_while_files_are_sent_finds_them_again(door: Service, visit: Callable[..., Visit]) -> None:
+    window = visit(door)
+    window.tolerated = "Failed to load resource"
+    page = window.go()
+    fill(page)
+    page.route("**/storage/uploads/**", lambda route: route.abort("connectionreset"))
+    colour_it(page)
+    expect(page.locator(".message")).to_contain_text("It goes on by itself.")
+    page.get_by_role("link", name="Chapters").click()
+    expect(page.locator("h1")).to_have_text("Chapters")
+    page.get_by_role("link", name="Send", exact=True).click()
+    expect(page.locator(".message")).to_contain_text("It goes on by itself.")
+    # What is on its way rests meanwhile.
+    expect(page.get_by_label("Take 001.png out")).to_be_disabled()
+    expect(page.locator("#choose-pages")).to_be_disabled()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".message")).to_contain_text("What has arrived is not sent again.")
+    expect(page.get_by_label("Take 001.png out")).to_be_enabled()
+    page.unroute("**/storage/uploads/**")
+    colour_it(page)
+    expect(page.locator(".grid .page")).to_have_count(3)
+
+
+def test_a_chapter_that_was_taken_is_not_sent_again_with_one_that_was_not(
+    door: Service, visit: Callable[..., Visit], tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "good.cbz", tmp_path / "bad.cbz"
+    with zipfile.ZipFile(good, "w") as archive:
+        archive.write(PAGES[0], "1.png")
+    with zipfile.ZipFile(bad, "w") as archive:
+        archive.writestr("1.png", "no picture")
+    window = visit(door)
+    window.tolerated = "Failed to load resource"
+    page = window.go()
+    fill(page, [bad, good])
+    chapters = page.locator(".chapter")
+    expect(chapters.locator(".name").first).to_have_text("bad.cbz")
+    page.reload()  # so that what is kept is looked at, too
+    expect(chapters).to_have_count(2)
+    # The good one first.
+    page.get_by_label("Take bad.cbz out").click()
+    page.locator("#choose-pages").set_input_files([bad])
+    page.get_by_role("button", name="Colour 2 chapters").click()
+    expect(page.locator(".message")).to_contain_text("1.png")
+    expect(chapters).to_have_count(1)
+    expect(chapters.locator(".name").first).to_have_text("bad.cbz")
+    made = latest_job(door)
+    assert made["name"] == "good"
+    # Another set of parameters would be another request.
+    page.locator("#param-blend").fill("0.5")
+    page.reload()
+    expect(chapters).to_have_count(1)
+    colour_it(page)
+    expect(page.locator(".message")).to_contain_text("1.png")
+    assert latest_job(door)["id"] == made["id"]
+
+
+def test_the_list_of_chapters_leaves_the_focus_where_it_is(door: Service, visit: Callable[..., Visit]) -> None:
+    send(door, {"pages": PAGES[:1], "references": [REFERENCE]}, name="Followed")  # it waits: the list looks every 3 s
+    page = visit(door).go("#/jobs")
+    link = page.locator(".job").first
+    link.focus()
+    for _ in range(2):
+        with page.expect_response("**/v1/jobs?**"):
+            pass
+    expect(link).to_be_focused()
 
 
 def test_several_archives_are_several_chapters(door: Service, visit: Callable[..., Visit], tmp_path: Path) -> None:
@@ -253,7 +321,7 @@ def test_with_a_bucket_files_go_there_and_come_from_there(
     window.tolerated = "401"
     window.origins.add(bucket)
     asked: list[Request] = []
-    window.context.on("request", asked.append)
+    window.context.on("request", lambda request: asked.append(request))  # noqa: PLW0108  Playwright marks it
     page = window.go()
     page.get_by_label("API key").fill(service.key)
     page.get_by_role("button", name="Use this key").click()

@@ -71,6 +71,7 @@ export default {
     sent: "Sent.",
     stop: "Stop",
     stopped: "Stopped. What has arrived is not sent again.",
+    wait: "Wait until this is sent, or stop it first.",
     goesOn: "It goes on by itself.",
     ignored: (n) => `${some(n, "file is", "files are")} no picture and no archive, and was left out.`,
     notKept: "The browser has no room to keep these files: do not reload the page before they are sent.",

@@ -478,8 +478,8 @@ def test_statuses_of_the_document_are_those_of_the_truth(client):
 
 
 @touches_no_job
-def test_the_web_page_and_all_that_it_names_are_there(client):
-    with client.get("/") as page:
+def test_the_web_page_and_all_that_it_names_are_there(client, settings):
+    with client.get("/", base_url=settings.base_url) as page:
         assert page.mimetype == "text/html"
         assert "script-src 'self';" in page.headers["Content-Security-Policy"]
         named = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
@@ -487,3 +487,6 @@ def test_the_web_page_and_all_that_it_names_are_there(client):
     for path in named:
         with client.get(path) as file:
             assert file.status_code == 200, path
+    # Under another name of this machine it could not fetch what signed URLs lead to.
+    with client.get("/", base_url="http://localhost:9") as other:
+        assert (other.status_code, other.headers["Location"]) == (302, f"{settings.base_url}/")
