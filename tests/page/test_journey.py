@@ -414,6 +414,13 @@ def test_a_failed_page_says_why_and_the_others_are_done(
     expect(failed).to_contain_text("002.png")
     expect(page.locator("#page-1 .chip")).to_have_text("done")
     expect(page.get_by_role("button", name="Take home the CBZ")).to_be_visible()
+    # It was asked for, and fails once more.
+    first = attempts_of(house, job_id)
+    page.get_by_role("button", name="Try failed pages again").click()
+    expect(page.locator(".state")).not_to_contain_text("done in part")
+    expect(page.locator(".state")).to_contain_text("done in part · 2 of 2 pages", timeout=JOB_LIMIT_MS)
+    again = attempts_of(house, job_id)
+    assert (again[1], again[2] > first[2]) == (first[1], True)
     failed.get_by_role("link").click()
     expect(page.locator(".message").first).to_contain_text("This page failed.")
     page.get_by_role("link", name="All pages").click()
