@@ -23,7 +23,7 @@ class UnsafeAddressError(NurieError):
 
 def require_loopback(host: str) -> None:
     """Raises UnsafeAddressError unless `host` is a loopback address."""
-    if not is_loopback(host):
+    if not _is_loopback(host):
         raise UnsafeAddressError(f"NURIE_HOST={host}: without auth the API listens on loopback only, such as 127.0.0.1")
 
 
@@ -50,7 +50,7 @@ def _netloc(url: str) -> str:
 @lru_cache(maxsize=100)
 def _is_own(host: str, public: str | None) -> bool:
     name = _hostname(f"//{host}")
-    return name == public or is_loopback(name)
+    return name == public or _is_loopback(name)
 
 
 def _hostname(url: str) -> str:
@@ -60,7 +60,7 @@ def _hostname(url: str) -> str:
         return ""
 
 
-def is_loopback(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -11,7 +11,6 @@ from flask import Blueprint, Response, redirect, request, send_from_directory
 from werkzeug.wrappers import Response as BaseResponse
 
 from api.context import get_context
-from api.guard import is_loopback
 from common.errors import NotFoundError
 from storage.protocol import ObjectStore
 
@@ -41,10 +40,12 @@ def page_policy(store: ObjectStore) -> str:
 @blueprint.get("/")
 def get_page() -> BaseResponse:
     context = get_context()
-    public = urlsplit(context.settings.base_url)
-    if context.settings.auth == "off" and is_loopback(public.hostname or "") and request.host != public.netloc:
-        # As localhost, say: signed URLs name the one address, and a page of another origin may not fetch them.
-        return redirect(f"{context.settings.base_url}/")
+    settings = context.settings
+    # As localhost, say: signed URLs name the one address, and a page of another origin may not fetch them. Not where a
+    # proxy may stand between: what it makes of Host is not known.
+    is_own = f"http://{request.host}" == settings.base_url.removesuffix(":80").lower()
+    if settings.auth == "off" and settings.public_url is None and not is_own:
+        return redirect(f"{settings.base_url}/")
     response = send_from_directory(FOLDER, "index.html")
     response.headers["Content-Security-Policy"] = page_policy(context.store)
     return response

@@ -121,10 +121,13 @@ export class Editor {
     const draft = JSON.parse(localStorage.getItem(this.storageKey));
     if (!draft) return;
     // Laid over what is there now: meanwhile the other dots may have got other colours.
-    const gone = new Set(draft.gone);
+    const [gone, there] = [new Set(draft.gone), new Set(hints.map(looksOf))];
+    const kept = hints.filter((hint) => !gone.has(placeOf(hint)));
+    const added = draft.added.filter(([, hint]) => !there.has(looksOf(hint)));
+    if (kept.length === hints.length && !added.length) return this.keepDraft(); // painted, though we were not told
     this.past = [hints];
-    this.hints = hints.filter((hint) => !gone.has(placeOf(hint)));
-    for (const [index, hint] of draft.added) this.hints.splice(index, 0, hint);
+    this.hints = kept;
+    for (const [index, hint] of added) this.hints.splice(index, 0, hint);
     announce(t("correct.restored"));
   }
 
@@ -472,5 +475,6 @@ export class Editor {
   }
 }
 
-/** A dot's place as a name: no two automatic dots share one. */
+/** A dot's place, and its place and colour, as names: no two automatic dots share one. */
 const placeOf = ({ x, y }) => `${x} ${y}`;
+const looksOf = ({ x, y, rgb }) => `${x} ${y} ${rgb}`;

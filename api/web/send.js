@@ -140,7 +140,7 @@ class SendView {
       draft.references.length = MAX_REFERENCES;
       this.say(t("send.tooManyReferences", MAX_REFERENCES));
     }
-    await this.keepFiles(pictures);
+    await this.keepFiles(pictures.filter((item) => draft.references.includes(item)));
   }
 
   tellIgnored(count) {

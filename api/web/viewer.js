@@ -23,7 +23,7 @@ export async function showPage(main, signal, jobId, number) {
 
 export class PageView {
   constructor(main, signal, jobId, number) {
-    Object.assign(this, { signal, jobId, number, page: null, job: null, isStale: false, ranFrom: null });
+    Object.assign(this, { signal, jobId, number, page: null, job: null, isSending: false, isStale: false, ranFrom: null });
     this.link = `/v1/jobs/${jobId}/pages/${number}`;
     this.shown = null; // what of the page is looked at; null: the best that there is
     this.against = "source";
@@ -106,6 +106,7 @@ export class PageView {
       clearTimeout(this.saving);
       this.saving = setTimeout(() => this.saveBlend(), this.byKeys ? KEYS_REST_MS : 0);
     });
+    this.blendSlider.addEventListener("blur", () => this.saving && this.saveBlend());
   }
 
   async run() {
@@ -117,7 +118,8 @@ export class PageView {
     await this.follow();
   }
 
-  follow() {
+  async follow() {
+    if (this.signal.aborted) return; // left while a correction was sent
     this.following?.abort(); // one is enough: each takes a connection
     const following = (this.following = new AbortController());
     this.signal.addEventListener("abort", () => following.abort());
@@ -149,7 +151,7 @@ export class PageView {
 
   /** Under way, or about to be: what is known is of before a correction. */
   get isBusy() {
-    return this.isStale || ["queued", "running"].includes(this.page.status);
+    return this.isSending || this.isStale || ["queued", "running"].includes(this.page.status);
   }
 
   get hasJobEnded() {
@@ -194,7 +196,8 @@ export class PageView {
     this.blendSlider.disabled = this.isBusy || !page.artifacts.final || !page.artifacts.rough;
     if (this.hadBlendFocus && !this.blendSlider.disabled) {
       this.hadBlendFocus = false;
-      if (document.activeElement === document.body) this.blendSlider.focus(); // it lost it while the page was finished anew
+      // It lost it while the page was finished anew; who has no pointer would have to find it again.
+      if (this.byKeys && document.activeElement === document.body) this.blendSlider.focus({ preventScroll: true });
     }
     this.blendPart.hidden = page.status === "skipped";
     this.save.hidden = !page.artifacts.final && page.status !== "skipped";
@@ -334,11 +337,11 @@ export class PageView {
   }
 
   async saveBlend() {
+    clearTimeout(this.saving);
+    this.saving = null;
     this.isSliding = false;
-    if (this.signal.aborted || this.isSavingBlend) return;
     const blend = Number(this.blendSlider.value);
     const isNew = blend !== this.params.blend;
-    this.isSavingBlend = true;
     const isTaken =
       isNew &&
       (await this.rerun(async () => {
@@ -346,7 +349,6 @@ export class PageView {
         this.params.blend = blend;
         this.blendState.textContent = t("look.blendSaved");
       }));
-    this.isSavingBlend = false;
     this.blendSlider.value = this.blendValue.textContent = String(this.params.blend);
     if (isTaken) return;
     this.drawn = ""; // back to the picture that the server made
@@ -356,15 +358,18 @@ export class PageView {
   /** Send a correction; the picture that there was is kept, to lie beside the new one. Whether it was taken. */
   async rerun(send) {
     const { attempt, artifacts } = this.page;
+    this.setSending(true);
     const blob = artifacts.final ? await fetchBlob(artifacts.final, attempt).catch(() => null) : null;
     try {
       await send();
+      Object.assign(this, { ranFrom: attempt, isStale: true });
     } catch (error) {
       this.trouble.textContent = describe(error);
       return false;
+    } finally {
+      this.setSending(false);
     }
     this.trouble.textContent = "";
-    Object.assign(this, { ranFrom: attempt, isStale: true });
     if (blob) {
       this.before = blob;
       await keep("notes", BEFORE, { link: this.link, blob }).catch(() => {});
@@ -372,6 +377,12 @@ export class PageView {
     this.shown = null;
     this.again();
     return true;
+  }
+
+  setSending(isSending) {
+    this.isSending = isSending;
+    this.showFrame();
+    this.editor.mark();
   }
 
   savePicture() {

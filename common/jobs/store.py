@@ -349,7 +349,6 @@ class JobStore:
             QuotaError: so many pages more may not be under way.
         """
         with self._database.writing() as session:
-            require_room(session, tenant_id, limits, pages=len(new_hints))
             job = _own_job(session, tenant_id, job_id, lock=True)
             pages = _pages(session, job_id, sorted(new_hints))
             for page in pages:
@@ -359,6 +358,8 @@ class JobStore:
                 if new_hints[page.number].replaces not in (None, page.artifacts[Artifact.HINTS]["key"]):
                     raise ConflictError(f"page {page.number} has got other hints meanwhile: try again")
             _reopen(session, job)
+            # In the order in which feeding locks: the whole set, which is opened above, before the tenant.
+            require_room(session, tenant_id, limits, pages=len(new_hints))
             for page in pages:
                 page.artifacts = {**page.artifacts, Artifact.HINTS: new_hints[page.number].entry}
                 _requeue(page, Stage.S2P)

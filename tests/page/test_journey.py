@@ -259,6 +259,22 @@ def test_what_was_not_painted_is_not_lost_while_the_dots_are_on_their_way(
     page.get_by_role("button", name="Back to what was painted").click()
     expect(dots.nth(other)).to_have_attribute("aria-label", f"Dot {other + 1}, {hexes[1]}")
 
+    # What was taken without our hearing of it is there once.
+    page.get_by_label("Add", exact=True).press("Space")
+    page.locator(".easel").press("Enter")
+    expect(dots).to_have_count(count + 1)
+    taken = {"hints": [*hints, {"x": 0.5, "y": 0.5, "rgb": [200, 60, 60], "source": "user"}]}
+    (added,) = json.loads(page.evaluate("() => Object.values(localStorage).find((one) => one.startsWith('{'))"))[
+        "added"
+    ]
+    taken["hints"][-1] |= {name: added[1][name] for name in ("x", "y", "rgb")}
+    house.ask("PUT", f"/v1/jobs/{chapter}/pages/2/hints", hints_of(house, chapter, 2) | taken)
+    finished(house, chapter)
+    page.reload()
+    start_correcting(page)
+    expect(dots).to_have_count(count + 1)
+    expect(page.get_by_role("button", name="Paint again")).to_be_disabled()
+
 
 def test_what_was_not_painted_lies_over_what_was_changed_meanwhile(
     house: Service, visit: Callable[..., Visit], chapter: str

@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from api.app import create_app, prepare
-from api.context import Context
+from api.context import EXTENSION, Context
 from api.guard import UnsafeAddressError
 from api.intake import HEADER_BYTES
 from common.archives import write_archive
@@ -490,3 +490,14 @@ def test_the_web_page_and_all_that_it_names_are_there(client, settings):
     # Under another name of this machine it could not fetch what signed URLs lead to.
     with client.get("/", base_url="http://localhost:9") as other:
         assert (other.status_code, other.headers["Location"]) == (302, f"{settings.base_url}/")
+
+
+@touches_no_job
+@pytest.mark.parametrize("changes", [{"port": 80}, {"public_url": "http://localhost:1"}])
+def test_no_page_sends_a_browser_to_itself(settings, broker_there, changes):
+    changed = settings.model_copy(update=changes)
+    prepare(changed)
+    app = create_app(changed)
+    with app.test_client().get("/", base_url=f"http://127.0.0.1:{changed.port}") as page:
+        assert page.status_code == 200
+    app.extensions[EXTENSION].database.close()
