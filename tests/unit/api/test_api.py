@@ -487,6 +487,9 @@ def test_the_web_page_and_all_that_it_names_are_there(client, settings):
     for path in named:
         with client.get(path) as file:
             assert file.status_code == 200, path
+    # A worker may import, whatever the browser.
+    with client.get("/web/blend-worker.js") as file:
+        assert "script-src 'self';" in file.headers["Content-Security-Policy"]
     # Under another name of this machine it could not fetch what signed URLs lead to.
     with client.get("/", base_url="http://localhost:9") as other:
         assert (other.status_code, other.headers["Location"]) == (302, f"{settings.base_url}/")
