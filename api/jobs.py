@@ -273,12 +273,12 @@ def request_body(example: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_fields(kind: JobKind, given: Iterable[str]) -> None:
-    """Refuse fields that the kind does not have. Raises InputError."""
+def _check_fields(kind: JobKind, given: Iterable[str | None]) -> None:
+    """Refuse fields that the kind does not have; None: a part without a name. Raises InputError."""
     known = ("kind", *FIELDS[kind])
     for name in given:
         if name not in known:
-            raise InputError(f"unknown field {name[:100]!r}; a job of kind {kind} has {', '.join(known)}")
+            raise InputError(f"unknown field {(name or '')[:100]!r}; a job of kind {kind} has {', '.join(known)}")
 
 
 def _read_multipart() -> Submission | Evaluation:

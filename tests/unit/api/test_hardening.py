@@ -153,6 +153,14 @@ def test_the_page_may_reach_the_bucket_and_nothing_else(endpoint, origin):
 
 
 @on_sqlite
+def test_a_part_of_a_form_without_a_name_is_refused(client):
+    body = b'--b\r\nContent-Disposition: form-data; filename="1.png"\r\n\r\n' + GREY + b"\r\n--b--\r\n"
+    reply = client.post("/v1/jobs", data=body, content_type="multipart/form-data; boundary=b")
+    assert (reply.status_code, reply.json["code"]) == (400, "bad_request")
+    assert "unknown field ''" in reply.json["detail"]
+
+
+@on_sqlite
 def test_the_description_loads_nothing_from_elsewhere(client):
     with client.get("/docs") as page:
         html = page.get_data(as_text=True)
