@@ -79,7 +79,7 @@ def test_every_worker_says_that_it_is_there(house, wait_for):
 def test_every_picture_on_the_way_can_be_looked_at(house, done):
     _, pages = done
     for page in pages:
-        assert set(page["artifacts"]) == set(Artifact) - {Artifact.REGIONS, Artifact.REPORT, Artifact.TABLE}
+        assert set(page["artifacts"]) == set(Artifact) - {Artifact.REPORT, Artifact.TABLE}
         assert set(page["timings"]) == set(STAGES)
         assert page["metrics"]["final"]["chroma_error"] > 0
         for artifact in (Artifact.DRAFT, Artifact.SKETCH, Artifact.ROUGH, Artifact.ALIGNED):
