@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from functools import wraps
 from http import HTTPStatus
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from flask import Response, g, request
 
@@ -101,14 +101,18 @@ def _fingerprint() -> str:
     return digest.hexdigest()
 
 
+def _by_name(part: tuple[str | None, list[Any]]) -> str:
+    return part[0] or ""  # a part may come without a name; it is refused later
+
+
 def _parts() -> Iterator[bytes]:
     yield f"{request.method} {request.full_path}".encode()
     if request.mimetype != "multipart/form-data":
         yield request.get_data()
         return
-    for name, values in sorted(request.form.lists()):
+    for name, values in sorted(request.form.lists(), key=_by_name):
         yield json.dumps([name, values]).encode()
-    for name, files in sorted(request.files.lists()):
+    for name, files in sorted(request.files.lists(), key=_by_name):
         for file in files:
             yield json.dumps([name, file.filename]).encode()
             while chunk := file.stream.read(CHUNK_BYTES):

@@ -153,9 +153,13 @@ def test_the_page_may_reach_the_bucket_and_nothing_else(endpoint, origin):
 
 
 @on_sqlite
-def test_a_part_of_a_form_without_a_name_is_refused(client):
-    body = b'--b\r\nContent-Disposition: form-data; filename="1.png"\r\n\r\n' + GREY + b"\r\n--b--\r\n"
-    reply = client.post("/v1/jobs", data=body, content_type="multipart/form-data; boundary=b")
+@pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "once"}])
+def test_a_part_of_a_form_without_a_name_is_refused(client, headers):
+    nameless = b'--b\r\nContent-Disposition: form-data; filename="1.png"\r\n\r\n' + GREY + b"\r\n"
+    nameless += b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n"
+    named = b'--b\r\nContent-Disposition: form-data; name="params"\r\n\r\n{}\r\n'
+    kind = "multipart/form-data; boundary=b"
+    reply = client.post("/v1/jobs", data=named + nameless + b"--b--\r\n", content_type=kind, headers=headers)
     assert (reply.status_code, reply.json["code"]) == (400, "bad_request")
     assert "unknown field ''" in reply.json["detail"]
 
