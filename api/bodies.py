@@ -7,6 +7,7 @@ from typing import Any, Final, TypeVar
 
 from flask import Flask, abort, request
 from pydantic import BaseModel
+from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from common.errors import InputError
@@ -51,6 +52,13 @@ def read_json_body() -> Any:
     if request.content_length is None and len(data) >= (request.max_content_length or MAX_JSON_BYTES):
         raise RequestEntityTooLarge(f"the body is over the limit of {request.max_content_length}")
     return parse_json(data, "the body")
+
+
+def read_form() -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+    """Fields and files of a multipart body. Raises InputError: a part has no name."""
+    if None in request.form or None in request.files:
+        raise InputError("a part of the form has no name")
+    return request.form, request.files
 
 
 def read_model(model: type[Model]) -> Model:

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Iterator
 from functools import wraps
 from http import HTTPStatus
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 from flask import Response, g, request
 
+from api.bodies import read_form
 from api.context import get_context
 from api.incoming import CHUNK_BYTES
 from common.errors import DatabaseError, InputError, NurieError
@@ -101,18 +102,15 @@ def _fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _by_name(part: tuple[str | None, list[Any]]) -> str:
-    return part[0] or ""  # a part may come without a name; it is refused later
-
-
 def _parts() -> Iterator[bytes]:
     yield f"{request.method} {request.full_path}".encode()
     if request.mimetype != "multipart/form-data":
         yield request.get_data()
         return
-    for name, values in sorted(request.form.lists(), key=_by_name):
+    form, sent = read_form()
+    for name, values in sorted(form.lists()):
         yield json.dumps([name, values]).encode()
-    for name, files in sorted(request.files.lists(), key=_by_name):
+    for name, files in sorted(sent.lists()):
         for file in files:
             yield json.dumps([name, file.filename]).encode()
             while chunk := file.stream.read(CHUNK_BYTES):

@@ -10,7 +10,7 @@ from flask_openapi.types import ResponseDict
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from api.bodies import JSON, parse_json, read_model
+from api.bodies import JSON, parse_json, read_form, read_model
 from api.context import get_context
 from api.evaluation import Evaluation, submit_evaluation
 from api.idempotency import idempotent, is_repeated, resource_id
@@ -273,32 +273,33 @@ def request_body(example: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _check_fields(kind: JobKind, given: Iterable[str | None]) -> None:
-    """Refuse fields that the kind does not have; None: a part without a name. Raises InputError."""
+def _check_fields(kind: JobKind, given: Iterable[str]) -> None:
+    """Refuse fields that the kind does not have. Raises InputError."""
     known = ("kind", *FIELDS[kind])
     for name in given:
         if name not in known:
-            raise InputError(f"unknown field {(name or '')[:100]!r}; a job of kind {kind} has {', '.join(known)}")
+            raise InputError(f"unknown field {name[:100]!r}; a job of kind {kind} has {', '.join(known)}")
 
 
 def _read_multipart() -> Submission | Evaluation:
-    given = request.form.get("kind", JobKind.COLORIZE)
+    form, files = read_form()
+    given = form.get("kind", JobKind.COLORIZE)
     if given not in list(JobKind):
         raise InputError(f"kind: {given[:100]!r} is none of {', '.join(JobKind)}")
     kind = JobKind(given)
-    _check_fields(kind, (*request.form, *request.files))
+    _check_fields(kind, (*form, *files))
     for field in FIELDS[kind]:
-        if field in request.form and field not in TEXT_FIELDS:
+        if field in form and field not in TEXT_FIELDS:
             raise InputError(f"{field}: send files, with a file name each")
-    keep_days = _read_keep_days(request.form.get("keep_days"))
-    callback_url = _checked_callback(request.form.get("callback_url"))
-    name = _read_name(request.form.get("name"))
+    keep_days = _read_keep_days(form.get("keep_days"))
+    callback_url = _checked_callback(form.get("callback_url"))
+    name = _read_name(form.get("name"))
     if kind is JobKind.EVALUATE:
         return Evaluation(_sent("real"), _sent("output"), _sent("references"), keep_days, callback_url, name)
     archives = _sent("archive")
     if len(archives) > 1:
         raise InputError("archive: send one")
-    params = parse_json(request.form.get("params") or "{}", "params")
+    params = parse_json(form.get("params") or "{}", "params")
     archive = archives[0] if archives else None
     return Submission(
         _sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days, callback_url, name

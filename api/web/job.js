@@ -13,9 +13,6 @@ const OUTLOOK_MS = 4000;
 /** What is there of a page that is the most finished. */
 export const bestOf = (page) => BEST_FIRST.find((name) => page.artifacts[name]);
 
-/** The attempt is part of it: a page that ran again has other pictures under the same links. */
-export const versionOf = (page) => `${page.attempt} ${page.updated_at}`;
-
 export async function showJob(main, signal, id) {
   const view = new JobView(main, signal, id);
   view.watchQueue();

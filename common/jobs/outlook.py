@@ -77,12 +77,10 @@ class OutlookStore:
         if job.status in JOB_ENDED:
             return Outlook(0, 0, 0.0)
         queue = self._look(LOOK_EVERY_S)
-        if (own := queue.find(job.id)) is None:
+        if queue.find(job.id) is None:
             queue = self._look(LOOK_AGAIN_S)  # it may have come since
-            if (
-                own := queue.find(job.id)
-            ) is None:  # all of its pages have ended: the rest is soon done, or has no pages
-                return Outlook(0, 0, None)
+        if (own := queue.find(job.id)) is None:
+            return Outlook(0, 0, None)  # all of its pages have ended, or it has none: what is left is not told in pages
         ahead = _find_ahead(own, queue.jobs)
         pages_ahead = sum(pages for pages, _ in ahead)
         work = sum((part for _, part in ahead), Work(own.work))

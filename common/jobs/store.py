@@ -28,6 +28,9 @@ from common.jobs.tenants import UNLIMITED, Limits, require_room
 from common.names import SET_ARTIFACTS, STAGE_ARTIFACTS, STAGES, TRAINING_VERSION, Artifact, Stage
 from common.params import TRAINING_PARAMS, JobParams, first_changed_stage
 
+NUMBERS_AT_ONCE = 500
+"""Pages that one query names; SQLite takes 32,766 variables at most."""
+
 
 @dataclass(frozen=True)
 class NewPage:
@@ -37,10 +40,6 @@ class NewPage:
     source: dict[str, Any] | None  # {key, sha256, size}
     truth_key: str | None = None
     truth_sha256: str | None = None
-
-
-NUMBERS_AT_ONCE = 500
-"""Pages that one query names; SQLite takes 32,766 variables at most."""
 
 
 @dataclass(frozen=True)
