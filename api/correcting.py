@@ -9,8 +9,8 @@ from common.errors import ConflictError, DatabaseError, InputError
 from common.hints import Hints, Rgb, parse_hints
 from common.jobs.ids import new_id, sha256_hex
 from common.jobs.models import Page
+from common.jobs.records import NewHints
 from common.jobs.states import JOB_ENDED
-from common.jobs.store import NewHints
 from common.names import Artifact, artifact_filename
 from storage import keys
 

@@ -10,7 +10,7 @@ from api.incoming import IncomingFile, read_all
 from api.intake import Checked, check_count, check_reference, keep_file
 from common.errors import ConflictError, DatabaseError, InputError
 from common.jobs.ids import sha256_hex
-from common.jobs.store import NewEvaluation
+from common.jobs.records import NewEvaluation
 from storage import keys
 
 

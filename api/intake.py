@@ -12,7 +12,7 @@ from common.archives import ArchiveEntry, list_contents, read_entry, read_start
 from common.errors import BadImageError, ConflictError, DatabaseError, InputError, TooLargeError
 from common.imaging import check_image, decode_image, is_coloured, read_header
 from common.jobs.ids import sha256_hex
-from common.jobs.store import NewJob, NewPage
+from common.jobs.records import NewJob, NewPage
 from common.params import parse_params
 from common.settings import Settings
 from storage import keys

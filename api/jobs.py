@@ -35,8 +35,8 @@ from api.schemas import (
 )
 from api.views import media_type_of, view_job
 from common.errors import InputError, NotFoundError
+from common.jobs.records import JobVersion
 from common.jobs.states import JobKind
-from common.jobs.store import JobVersion
 from common.names import FILE_TYPES, Artifact
 from common.params import JobParams
 from common.webhooks import MAX_URL_CHARS, check_callback_url

@@ -26,7 +26,8 @@ from api.schemas import (
 from api.views import PUBLIC_ARTIFACTS, media_type_of, view_page
 from common.errors import InputError, NotFoundError
 from common.hints import Hints, parse_hints
-from common.jobs.store import PageVersion, page_params
+from common.jobs.records import PageVersion
+from common.jobs.store import page_params
 from common.names import Artifact, Stage
 from common.params import JobParams, parse_params
 

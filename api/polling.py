@@ -13,8 +13,8 @@ from flask import Response, request
 from pydantic import BaseModel
 
 from api.replies import json_reply
+from common.jobs.records import JobVersion
 from common.jobs.states import JOB_ENDED, JobStatus, ModelStatus, PageStatus
-from common.jobs.store import JobVersion
 from common.names import VERSION
 
 LOOK_EVERY_S: Final = 0.25

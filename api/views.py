@@ -17,8 +17,8 @@ from common.imaging import MEDIA_TYPES
 from common.jobs.deliveries import DeliveryStatus
 from common.jobs.garbage import expiry
 from common.jobs.models import Delivery, Page, ReferenceModel
+from common.jobs.records import JobView, SetView
 from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
-from common.jobs.store import JobView, SetView
 from common.names import SET_ARTIFACTS, Artifact, Stage
 
 PUBLIC_ARTIFACTS = tuple(artifact for artifact in Artifact if artifact not in (Artifact.REPORT, Artifact.TABLE))

@@ -11,8 +11,9 @@ from common.imaging import encode_image
 from common.jobs.database import Database
 from common.jobs.ids import new_id, sha256_hex
 from common.jobs.models import WHOLE_SET, Attempt, Job, Page
+from common.jobs.records import NewJob, NewPage
 from common.jobs.states import JOB_ENDED, PageStatus
-from common.jobs.store import JobStore, NewJob, NewPage
+from common.jobs.store import JobStore
 from common.names import STAGES
 from common.params import JobParams
 from storage import keys

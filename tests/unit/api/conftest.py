@@ -24,7 +24,8 @@ from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
 from common.jobs.ids import new_id
 from common.jobs.models import LOCAL_TENANT, Base
-from common.jobs.store import JobStore, NewJob, NewPage
+from common.jobs.records import NewJob, NewPage
+from common.jobs.store import JobStore
 from common.jobs.work import WorkStore
 from common.params import JobParams
 from common.settings import Settings

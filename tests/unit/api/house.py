@@ -11,7 +11,7 @@ from common.broker import Broker
 from common.jobs.feeding import PageMessage
 from common.jobs.ids import new_id, sha256_hex
 from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job, Page
-from common.jobs.store import NewJob, NewPage
+from common.jobs.records import NewJob, NewPage
 from common.names import SET_ARTIFACTS, STAGES, Artifact, Stage
 from common.params import JobParams
 from common.settings import Settings

@@ -23,8 +23,9 @@ from common.archives import write_archive
 from common.broker import Broker
 from common.errors import BrokerError, DatabaseError
 from common.jobs.models import LOCAL_TENANT
+from common.jobs.records import NewJob
 from common.jobs.states import JobStatus
-from common.jobs.store import JobStore, NewJob
+from common.jobs.store import JobStore
 from common.jobs.tenants import Limits
 from storage import keys
 from tests.unit.api.conftest import on_sqlite, picture, submit

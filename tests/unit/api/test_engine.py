@@ -4,8 +4,8 @@ import pytest
 
 from common.errors import ConflictError
 from common.jobs.models import LOCAL_TENANT
+from common.jobs.records import NewHints
 from common.jobs.states import JobStatus, ModelStatus, PageStatus
-from common.jobs.store import NewHints
 from common.jobs.work import StageOutcome
 from common.names import STAGES, Artifact, Stage
 from common.params import JobParams

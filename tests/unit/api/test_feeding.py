@@ -7,8 +7,8 @@ from common.jobs.dispatch import DispatchStore
 from common.jobs.feeding import PageMessage
 from common.jobs.ids import new_id
 from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job, Page
+from common.jobs.records import NewEvaluation
 from common.jobs.states import PageStatus
-from common.jobs.store import NewEvaluation
 from common.jobs.work import WorkStore
 from common.names import Stage
 from tests.unit.api.engine import QUEUE_EMPTY, run_all_stages, send_pages

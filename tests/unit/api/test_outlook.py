@@ -7,7 +7,7 @@ import pytest
 from common.jobs.ids import new_id
 from common.jobs.models import LOCAL_TENANT, Attempt, Worker
 from common.jobs.outlook import OutlookStore
-from common.jobs.store import NewJob, NewPage
+from common.jobs.records import NewJob, NewPage
 from common.names import STAGES, Stage
 from common.params import JobParams
 from tests.unit.api.conftest import on_sqlite, picture

@@ -9,8 +9,8 @@ import pytest
 from common.errors import StorageError
 from common.jobs.ids import new_id
 from common.jobs.models import LOCAL_TENANT, Job, Page
+from common.jobs.records import NewJob, NewPage
 from common.jobs.states import JobStatus, PageStatus
-from common.jobs.store import NewJob, NewPage
 from common.names import Stage
 from common.params import JobParams
 from storage import keys

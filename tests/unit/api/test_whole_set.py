@@ -4,8 +4,8 @@ import pytest
 
 from common.errors import NotFoundError
 from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Page
+from common.jobs.records import NewHints
 from common.jobs.states import JobStatus, PageStatus
-from common.jobs.store import NewHints
 from common.jobs.work import PageRef, StageOutcome
 from common.names import SET_ARTIFACTS, STAGES, Stage
 from common.params import JobParams

@@ -11,8 +11,9 @@ from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
 from common.jobs.ids import new_id, sha256_hex
 from common.jobs.models import LOCAL_TENANT, Page, ReferenceModel
+from common.jobs.records import NewJob, NewPage
 from common.jobs.states import ModelStatus, PageStatus
-from common.jobs.store import JobStore, NewJob, NewPage
+from common.jobs.store import JobStore
 from common.jobs.work import WorkStore
 from common.names import Artifact, Stage
 from common.params import JobParams
