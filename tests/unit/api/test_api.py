@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import re
 import struct
 import unicodedata
 import zipfile
@@ -16,7 +15,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from api.app import create_app, prepare
-from api.context import EXTENSION, Context
+from api.context import Context
 from api.guard import UnsafeAddressError
 from api.intake import HEADER_BYTES
 from common.archives import write_archive
@@ -476,32 +475,3 @@ def test_without_auth_the_server_refuses_to_listen_beyond_loopback(settings, hos
 def test_statuses_of_the_document_are_those_of_the_truth(client):
     schema = client.get("/openapi.json").json["components"]["schemas"]["JobStatus"]
     assert schema["enum"] == [status.value for status in JobStatus]
-
-
-@touches_no_job
-def test_the_web_page_and_all_that_it_names_are_there(client, settings):
-    with client.get("/", base_url=settings.base_url) as page:
-        assert page.mimetype == "text/html"
-        assert "script-src 'self';" in page.headers["Content-Security-Policy"]
-        named = re.findall(r'(?:src|href)="(/[^"]+)"', page.text)
-    assert len(named) >= 3
-    for path in named:
-        with client.get(path) as file:
-            assert file.status_code == 200, path
-    # A worker may import, whatever the browser.
-    with client.get("/web/blend-worker.js") as file:
-        assert "script-src 'self';" in file.headers["Content-Security-Policy"]
-    # Under another name of this machine it could not fetch what signed URLs lead to.
-    with client.get("/", base_url="http://localhost:9") as other:
-        assert (other.status_code, other.headers["Location"]) == (302, f"{settings.base_url}/")
-
-
-@touches_no_job
-@pytest.mark.parametrize("changes", [{"port": 80}, {"public_url": "http://localhost:1"}])
-def test_no_page_sends_a_browser_to_itself(settings, broker_there, changes):
-    changed = settings.model_copy(update=changes)
-    prepare(changed)
-    app = create_app(changed)
-    with app.test_client().get("/", base_url=f"http://127.0.0.1:{changed.port}") as page:
-        assert page.status_code == 200
-    app.extensions[EXTENSION].database.close()

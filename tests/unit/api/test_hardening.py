@@ -8,19 +8,16 @@ from collections.abc import Iterator
 import pytest
 import structlog
 from flask.testing import FlaskClient
-from pydantic import SecretStr
 
 from api.app import create_app, prepare
 from api.bodies import MAX_DEPTH, MAX_JSON_BYTES, parse_json
 from api.context import EXTENSION
 from api.guard import UnsafeAddressError
-from api.web import page_policy
 from common.errors import DatabaseError, InputError
 from common.jobs.database import Database
 from common.jobs.models import LOCAL_TENANT
 from common.logging import configure_logging, get_logger, redact
 from common.settings import Settings
-from storage.configured import open_configured_store
 from tests.unit.api.conftest import on_sqlite, picture, submit
 
 GREY, COLOURED = picture(), picture(coloured=True)
@@ -139,19 +136,6 @@ def test_https_stays_https(settings, broker_there):
     app.extensions[EXTENSION].database.close()
 
 
-@pytest.mark.parametrize(
-    ("endpoint", "origin"),
-    [("https://s3.example:9000", "https://s3.example:9000"), (None, "https://pages.s3.amazonaws.com")],
-)
-def test_the_page_may_reach_the_bucket_and_nothing_else(endpoint, origin):
-    settings = Settings(
-        storage_url="s3://pages/p", s3_endpoint_url=endpoint, s3_access_key="a", s3_secret_key=SecretStr("s")
-    )
-    policy = page_policy(open_configured_store(settings))
-    assert f"img-src 'self' {origin} blob: data:;" in policy
-    assert f"connect-src 'self' {origin};" in policy
-
-
 @on_sqlite
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "once"}])
 def test_a_part_of_a_form_without_a_name_is_refused(client, headers):
@@ -162,19 +146,6 @@ def test_a_part_of_a_form_without_a_name_is_refused(client, headers):
     reply = client.post("/v1/jobs", data=named + nameless + b"--b--\r\n", content_type=kind, headers=headers)
     assert (reply.status_code, reply.json["code"]) == (400, "bad_request")
     assert reply.json["detail"] == "a part of the form has no name"
-
-
-@on_sqlite
-def test_the_description_loads_nothing_from_elsewhere(client):
-    with client.get("/docs") as page:
-        html = page.get_data(as_text=True)
-    assert "://" not in html
-    assert "<script>" not in html
-    for path in ("/docs/swagger-ui.css", "/docs/swagger-ui-bundle.js", "/web/docs.js"):
-        assert path in html
-        with client.get(path) as file:
-            assert file.status_code == 200
-    assert client.get("/docs/swagger-ui-standalone-preset.js").status_code == 404
 
 
 @pytest.fixture
