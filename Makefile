@@ -32,10 +32,10 @@ help: ## Show this list
 setup: .venv/.ready $(STAGE_ENVIRONMENTS) ## Make all environments (does nothing where they are up to date)
 
 demo: setup ## Colour the sample chapter, or PAGES=folder REFERENCE=file; results in out/demo
-	@.venv/bin/python -m client.demo $(if $(PAGES),--pages "$(PAGES)") $(if $(REFERENCE),--reference "$(REFERENCE)")
+	@.venv/bin/python -m embedded.demo $(if $(PAGES),--pages "$(PAGES)") $(if $(REFERENCE),--reference "$(REFERENCE)")
 
 serve: setup ## Run everything until Ctrl-C, on http://127.0.0.1:8000
-	@.venv/bin/python -m client.serve
+	@.venv/bin/python -m embedded.serve
 
 test: setup setup-tests ## Run all tests, each in its environment
 	@tests/run
@@ -92,7 +92,7 @@ requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
 	  sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' $${file%.in}.txt; \
 	done
 
-setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu
+setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu
 	@tests/install_postgresql
 	@tests/install_browser
 
@@ -102,7 +102,7 @@ $(UV):
 	@.venvs/uv/bin/pip install -q --disable-pip-version-check -r requirements/uv.txt
 
 # --exact removes what is not listed; what a wheel needs beyond the list (torch's CUDA build: its libraries) comes along.
-.venv/.ready: requirements/api.txt | $(UV)
+.venv/.ready: requirements/api.txt client/pyproject.toml | $(UV)
 	@echo "environment .venv"
 	@$(UV) venv -q --allow-existing --python $(PYTHON) .venv
 	@$(UV) pip install -q --exact --python .venv/bin/python -r requirements/api.txt
@@ -113,6 +113,13 @@ $(UV):
 	@$(UV) venv -q --allow-existing --python $(PYTHON) .venvs/$*
 	@$(UV) pip install -q --exact --python .venvs/$*/bin/python -r requirements/$*.txt --override requirements/overrides.txt
 	@rm -f .venvs/$*/.ready-*
+	@touch $@
+
+# As teams install it, not as it lies here: what is missing of the package is missing in its tests.
+.venvs/client/.ready-cpu: requirements/client.txt client/pyproject.toml client/README.md $(shell find client/nurie_client -name '*.py') | $(UV)
+	@echo "environment .venvs/client"
+	@$(UV) venv -q --allow-existing --python $(PYTHON) .venvs/client
+	@$(UV) pip install -q --exact --python .venvs/client/bin/python --reinstall-package nurie-client --refresh-package nurie-client -r requirements/client.txt
 	@touch $@
 
 # A GPU build: TensorFlow with CUDA, and the torch wheel of the index in place of a local CPU one.

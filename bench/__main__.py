@@ -14,8 +14,8 @@ import httpx
 from PIL import Image
 
 from bench.figures import Figure, report
-from client.services import ROOT, Services, free_port
 from common.names import STAGES
+from embedded.services import ROOT, Services, free_port
 
 SAMPLE = ROOT / "samples" / "chapter"
 PAGE_PX = (1028, 1460)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.figures import Figure, report
-from client.services import stop_on_signals
+from embedded.services import stop_on_signals
 
 Part = Callable[[], list[Figure]]
 

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from client.services import ROOT, die_with_parent
+from embedded.services import ROOT, die_with_parent
 
 STOP_LIMIT_S = 40
 

@@ -1,6 +1,6 @@
 """The API with Redis, as it is served, on random ports and in folders of its own; with workers where asked for.
 
-For environments other than the API's, which cannot import `client.services`: standard library alone.
+For environments other than the API's, which cannot import `embedded.services`: standard library alone.
 """
 
 import json

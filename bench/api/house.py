@@ -9,11 +9,11 @@ from types import TracebackType
 from typing import Self
 
 from bench.processes import Processes
-from client.services import ROOT, free_port
 from common.api_keys import Scope
 from common.jobs.database import Database
 from common.jobs.tenants import Limits, TenantStore
 from common.settings import Settings
+from embedded.services import ROOT, free_port
 
 OUT = ROOT / "out" / "bench-api"
 START_LIMIT_S = 60

@@ -10,11 +10,11 @@ from typing import Self
 
 from bench.engine.chapters import Chapters
 from bench.processes import Processes
-from client.services import ROOT, free_port
 from common.broker import Broker
 from common.jobs.database import Database
 from common.names import STAGES, Stage
 from common.settings import Settings
+from embedded.services import ROOT, free_port
 from storage.configured import open_configured_store
 
 OUT = ROOT / "out" / "bench-engine"

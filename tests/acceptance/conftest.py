@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from nurie_client import Client, Job, Page
 
-from client.rest import ApiClient
-from client.services import ROOT, Services, free_port
 from common.jobs.database import Database
+from embedded.services import ROOT, Services, free_port
 
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
 # Short enough that a lost worker is noticed within a test, long enough for a machine that is busy.
@@ -21,7 +21,7 @@ LEASES = {"NURIE_LEASE_S": "8", "NURIE_HEARTBEAT_S": "1", "NURIE_QUEUE_LEASE_S":
 
 
 class House:
-    def __init__(self, services: Services, api: ApiClient, environment: dict[str, str]) -> None:
+    def __init__(self, services: Services, api: Client, environment: dict[str, str]) -> None:
         self.services, self.api, self._environment = services, api, environment
         self.database = Database(f"sqlite:///{Path(environment['NURIE_DATA']).absolute() / 'nurie.db'}")
 
@@ -44,9 +44,9 @@ class House:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait(30)
 
-    def finished(self, job_id: str, within_s: float = 240) -> tuple[dict, list[dict]]:
+    def finished(self, job_id: str, within_s: float = 240) -> tuple[Job, list[Page]]:
         deadline = time.monotonic() + within_s
-        for job, pages in self.api.follow(job_id, every_s=0.2):
+        for job, pages in self.api.follow(job_id):
             assert time.monotonic() < deadline, (job, pages)
         return job, pages
 
@@ -62,7 +62,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     }
     with Services(environment, free_port(), log=folder / "log") as services:
         services.wait_until_ready()
-        with ApiClient(services.base_url) as api:
+        with Client(services.base_url) as api:
             house = House(services, api, environment)
             yield house
             house.database.close()

@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 from sqlalchemy import select
 
-from client.services import ROOT
 from common.jobs.models import Attempt, Worker
 from common.names import SET_ARTIFACTS, STAGES, Artifact
+from embedded.services import ROOT
 
 SAMPLE = ROOT / "samples" / "chapter"
 QUICK = {"epochs": 12, "seed": 1}
@@ -45,8 +45,8 @@ def chapter(tmp_path_factory) -> dict[str, list[Path]]:
 
 @pytest.fixture(scope="module")
 def done(house, chapter):
-    job = house.api.submit(chapter["pages"], chapter["references"], chapter["truths"], QUICK)
-    return house.finished(job["id"])
+    job = house.api.submit(chapter["pages"], chapter["references"], truths=chapter["truths"], params=QUICK)
+    return house.finished(job.id)
 
 
 def picture(data: bytes) -> np.ndarray:
@@ -55,9 +55,9 @@ def picture(data: bytes) -> np.ndarray:
 
 def test_a_chapter_comes_home_in_order_and_in_colour(house, done, chapter):
     job, pages = done
-    assert job["status"] == "succeeded"
-    assert [page["name"] for page in pages] == ["001.png", "002.png", "003.png"]
-    with zipfile.ZipFile(io.BytesIO(house.api.download(job["links"]["result"]))) as archive:
+    assert job.status == "succeeded"
+    assert [page.name for page in pages] == ["001.png", "002.png", "003.png"]
+    with zipfile.ZipFile(io.BytesIO(house.api.read(job.links["result"]))) as archive:
         assert archive.namelist()[:3] == ["001.png", "002.png", "003.png"]
         for path in chapter["pages"]:
             final = picture(archive.read(path.name)).astype(int)
@@ -79,58 +79,58 @@ def test_every_worker_says_that_it_is_there(house, wait_for):
 def test_every_picture_on_the_way_can_be_looked_at(house, done):
     _, pages = done
     for page in pages:
-        assert set(page["artifacts"]) == set(Artifact) - {Artifact.REPORT, Artifact.TABLE}
-        assert set(page["timings"]) == set(STAGES)
-        assert page["metrics"]["final"]["chroma_error"] > 0
+        assert set(page.artifacts) == set(Artifact) - {Artifact.REPORT, Artifact.TABLE}
+        assert set(page.timings) == set(STAGES)
+        assert page.metrics["final"]["chroma_error"] > 0
         for artifact in (Artifact.DRAFT, Artifact.SKETCH, Artifact.ROUGH, Artifact.ALIGNED):
-            assert picture(house.api.download(page["artifacts"][artifact])).ndim == 3
-        assert json.loads(house.api.download(page["artifacts"][Artifact.HINTS]))["hints"]
+            assert picture(house.api.read(page.artifacts[artifact])).ndim == 3
+        assert json.loads(house.api.read(page.artifacts[Artifact.HINTS]))["hints"]
 
 
 def test_a_chapter_comes_home_with_a_report(house, done):
     job, _ = done
-    assert job["error"] is None
+    assert job.error is None
     reply = httpx.get(f"{house.services.base_url}{job['links']['report']}", follow_redirects=True)
     assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
     assert reply.headers["Content-Disposition"].startswith("attachment;")
     assert "<html" in reply.text
-    assert "\n002," in house.api.download(job["links"]["table"]).decode()
+    assert "\n002," in house.api.read(job.links["table"]).decode()
 
 
 def test_results_that_somebody_has_already_are_scored(house, chapter, tmp_path):
     broken = tmp_path / "003.png"
     broken.write_bytes(b"no picture")
     job = house.api.evaluate(chapter["truths"], [*chapter["pages"][:2], broken], chapter["references"])
-    job, pages = house.finished(job["id"])
-    assert (job["status"], job["error"], pages) == ("succeeded", None, [])
-    assert "003.png" in json.dumps(json.loads(house.api.download(job["links"]["metrics"])))
-    with zipfile.ZipFile(io.BytesIO(house.api.download(job["links"]["result"]))) as archive:
+    job, pages = house.finished(job.id)
+    assert (job.status, job.error, pages) == ("succeeded", None, [])
+    assert "003.png" in json.dumps(json.loads(house.api.read(job.links["metrics"])))
+    with zipfile.ZipFile(io.BytesIO(house.api.read(job.links["result"]))) as archive:
         assert archive.namelist() == ["metrics.json", "report.html", "metrics.csv"]
-    assert set(SET_ARTIFACTS) <= set(job["links"])
+    assert set(SET_ARTIFACTS) <= set(job.links)
 
 
 def test_the_same_chapter_again_is_only_linked(house, done, chapter):
-    job = house.api.submit(chapter["pages"], chapter["references"], chapter["truths"], QUICK)
-    job, pages = house.finished(job["id"])
-    assert job["status"] == "succeeded"
-    assert all(timing["cached"] for page in pages for timing in page["timings"].values())
-    first = {page["name"]: page["artifacts"]["final"] for page in done[1]}
+    job = house.api.submit(chapter["pages"], chapter["references"], truths=chapter["truths"], params=QUICK)
+    job, pages = house.finished(job.id)
+    assert job.status == "succeeded"
+    assert all(timing["cached"] for page in pages for timing in page.timings.values())
+    first = {page.name: page.artifacts["final"] for page in done[1]}
     for page in pages:
-        assert house.api.download(page["artifacts"]["final"]) == house.api.download(first[page["name"]])
+        assert house.api.read(page.artifacts["final"]) == house.api.read(first[page.name])
 
 
 def test_a_corrected_hint_runs_its_page_again_from_s2p(house, done):
     job, pages = done
     where = f"{house.services.base_url}{job['links']['pages']}/1"
-    before = house.api.download(pages[0]["artifacts"]["final"])
-    hints = json.loads(house.api.download(pages[0]["artifacts"]["hints"]))
+    before = house.api.read(pages[0].artifacts["final"])
+    hints = json.loads(house.api.read(pages[0].artifacts["hints"]))
     for hint in hints["hints"]:
         hint |= {"rgb": [220, 30, 200], "source": "user"}
     reply = httpx.put(f"{where}/hints", json=hints)
     assert (reply.status_code, reply.json()) == (202, {"stage": "s2p"})
-    job, pages = house.finished(job["id"])
-    assert job["status"] == "succeeded"
-    assert house.api.download(pages[0]["artifacts"]["final"]) != before
+    job, pages = house.finished(job.id)
+    assert job.status == "succeeded"
+    assert house.api.read(pages[0].artifacts["final"]) != before
 
 
 def test_a_page_that_is_bad_only_inside_fails_alone_and_the_job_is_partial(house, chapter, tmp_path):
@@ -147,18 +147,18 @@ def test_a_page_that_is_bad_only_inside_fails_alone_and_the_job_is_partial(house
         )
     assert reply.status_code == 202, reply.text
     job, pages = house.finished(reply.json()["id"])
-    assert job["status"] == "partial"
-    assert [(page["name"], page["status"]) for page in pages] == [("2.png", "failed"), ("10.png", "succeeded")]
-    assert pages[0]["error"]["code"] == "bad_image"
-    assert "2.png" in pages[0]["error"]["detail"]
+    assert job.status == "partial"
+    assert [(page.name, page.status) for page in pages] == [("2.png", "failed"), ("10.png", "succeeded")]
+    assert pages[0].error.code == "bad_image"
+    assert "2.png" in pages[0].error.detail
 
 
 def test_a_coloured_page_passes_through_byte_for_byte(house, chapter):
     coloured = chapter["truths"][1]
     job = house.api.submit([coloured], chapter["references"], params=QUICK)
-    job, pages = house.finished(job["id"])
-    assert (job["status"], pages[0]["status"]) == ("succeeded", "skipped")
-    assert house.api.download(pages[0]["artifacts"]["final"]) == coloured.read_bytes()
+    job, pages = house.finished(job.id)
+    assert (job.status, pages[0].status) == ("succeeded", "skipped")
+    assert house.api.read(pages[0].artifacts["final"]) == coloured.read_bytes()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -178,19 +178,19 @@ def test_two_workers_share_a_queue_and_stopping_one_loses_nothing(house, chapter
         # Before that the other worker could do all pages alone.
         wait_for(lambda: is_signed_in(extra.pid), 120)
         job = house.api.submit(pages, chapter["references"], params=QUICK)
-        wait_for(lambda: len(workers_of(job["id"])) == 2, 120)
+        wait_for(lambda: len(workers_of(job.id)) == 2, 120)
         if number == signal.SIGKILL:
             os.killpg(extra.pid, number)
         else:
             extra.send_signal(number)
-        job, results = house.finished(job["id"])
-        assert job["status"] == "succeeded", [page["error"] for page in results]
-        assert [page["status"] for page in results] == ["succeeded"] * 12
+        job, results = house.finished(job.id)
+        assert job.status == "succeeded", [page.error for page in results]
+        assert [page.status for page in results] == ["succeeded"] * 12
         assert extra.wait(60) is not None
 
 
 def test_a_demo_that_is_interrupted_stops_everything_that_it_started(tmp_path):
-    command = [sys.executable, "-m", "client.demo", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "data")]
+    command = [sys.executable, "-m", "embedded.demo", "--out", str(tmp_path / "out"), "--data", str(tmp_path / "data")]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as demo:
         assert demo.stdout is not None
         for line in demo.stdout:

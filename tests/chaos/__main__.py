@@ -14,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from client.services import ROOT, stop_on_signals
+from embedded.services import ROOT, stop_on_signals
 from tests.chaos.faults import FAULTS
 from tests.chaos.rounds import Round, Suite, run_for_real
 

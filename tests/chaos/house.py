@@ -18,15 +18,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+from nurie_client import Client
 from redis import Redis
 from sqlalchemy import select
 
-from client.rest import ApiClient
-from client.services import ROOT, free_port
 from common.jobs.database import Database
 from common.jobs.models import Worker
 from common.names import STAGES
 from common.settings import Settings
+from embedded.services import ROOT, free_port
 from storage.configured import open_configured_store
 from storage.protocol import ObjectStore
 from workers.redis_server import find_server, server_arguments
@@ -211,7 +211,7 @@ class House:
 
     def _wait_until_ready(self) -> None:
         wait_until(self._started.is_set, START_LIMIT_S, "the processes did not start")
-        with ApiClient(self.base_url) as api:
+        with Client(self.base_url) as api:
             wait_until(api.is_ready, START_LIMIT_S, f"the API is not ready: see {self.folder}")
         wait_until(self._has_all_workers, START_LIMIT_S, f"a worker did not sign in: see {self.folder}")
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
+from nurie_client import Client
 from PIL import Image
 
-from client.rest import ApiClient
-from client.services import ROOT
 from common.jobs.states import JobStatus
+from embedded.services import ROOT
 from tests import postgres
 from tests.chaos import checks, disk, outage
 from tests.chaos.faults import FAULTS, Blow, Fault, Field, Ground, kill_child
@@ -135,8 +135,8 @@ class Suite:
             round_.recovery_s = blow.recovered_s or checks.recovery_s(truth, blow.since, blow.pages)
 
     def _submit(self, house: House) -> checks.Truth:
-        with ApiClient(house.base_url) as api:
-            return checks.Truth(house.database, api.submit(self._pages, [self._reference])["id"])
+        with Client(house.base_url) as api:
+            return checks.Truth(house.database, api.submit(self._pages, [self._reference]).id)
 
     @contextmanager
     def _house(self, name: str, fault: Fault | None) -> Iterator[tuple[House, Ground]]:
@@ -217,9 +217,9 @@ def run_for_real(seed: int, scratch: Path, logs: Path) -> Round:
     with ExitStack() as stack:
         stack.callback(_keep_logs, folder / "house", logs / "real")
         house = stack.enter_context(House(folder / "house", real_stages=True))
-        with ApiClient(house.base_url) as api:
+        with Client(house.base_url) as api:
             job = api.submit(pages, [reference], params={"epochs": 12, "seed": 1})
-        truth = checks.Truth(house.database, job["id"])
+        truth = checks.Truth(house.database, job.id)
         at = Field(house, truth, random.Random(seed))
         blow = Blow(0)
         try:

@@ -21,6 +21,7 @@ import numpy as np
 from celery import Task
 
 from common.errors import CancelledError
+from common.imaging import is_coloured
 from common.names import PAGE_TASKS, SET_ARTIFACTS, SET_TASK, TRAIN_TASK, Artifact, Stage
 from workers.celery import app
 from workers.stage import Heartbeat, StageRun, get_resources, run_stage
@@ -78,6 +79,9 @@ def work(run: StageRun) -> None:
     page_rgb = run.read_picture(Artifact.SOURCE)
     _fail_as_told(run)
     _take_time(run)
+    if run.stage is Stage.CGAN and run.params.skip_coloured and is_coloured(page_rgb):
+        run.skip()
+        return
     if run.stage is Stage.METRICS:
         run.metrics = {"mean": round(float(run.read_picture(Artifact.FINAL).mean()), 6)}
         run.write(Artifact.METRICS, json.dumps(run.metrics).encode())

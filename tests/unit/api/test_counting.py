@@ -11,9 +11,9 @@ import redis
 
 from api.app import create_app, prepare
 from api.context import EXTENSION
-from client.services import free_port
 from common.api_keys import Scope
 from common.jobs.tenants import Limits, TenantStore
+from embedded.services import free_port
 from tests.unit.api.conftest import on_sqlite
 from workers.redis_server import find_server
 

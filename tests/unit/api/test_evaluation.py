@@ -6,10 +6,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
-from rich.console import Console
 
-from client.progress import show_progress
-from common.errors import BadImageError
 from common.jobs.dispatch import DispatchStore
 from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Upload
 from common.jobs.states import JobStatus
@@ -269,21 +266,3 @@ def test_evaluations_are_listed_cancelled_and_deleted_as_other_jobs(client, cont
     assert worker.dispatch.start_pages(interactive_pages=4) == []
     assert client.delete(where).status_code == 204
     assert list(context.store.list_keys("")) == []
-
-
-def test_the_terminal_shows_an_evaluation_and_why_it_failed(client, worker):
-    where = evaluate(client).headers["Location"]
-    waiting = client.get(where).json
-
-    def fail(_run: StageRun) -> None:
-        raise BadImageError("real: no picture among [them]")
-
-    worker.score(fail)
-    worker.package()
-    failed = client.get(where).json
-    for terminal in (False, True):
-        console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
-        assert show_progress([(waiting, []), (failed, [])], console) == (failed, [])
-        shown = console.file.getvalue()
-        assert "job: failed" in shown or "job failed" in shown
-        assert "no picture among [them]" in shown

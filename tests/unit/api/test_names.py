@@ -64,7 +64,7 @@ def test_every_task_is_routed_to_the_queue_of_its_stage():
         ("api.app", "torch tensorflow cv2 celery workers boto3"),
         ("workers.control.loop", "torch tensorflow cv2 flask boto3"),
         ("storage.configured", "boto3"),
-        ("client.rest", "flask sqlalchemy celery"),
+        ("nurie_client", "flask sqlalchemy celery common numpy"),
     ],
 )
 def test_importing_a_module_loads_nothing_heavy_and_starts_nothing(module, heavy, tmp_path):

@@ -6,7 +6,7 @@ import socket
 import sys
 import time
 
-from client.services import Services, StartError, free_port, stop_on_signals
+from embedded.services import Services, StartError, free_port, stop_on_signals
 
 DEFAULT_PORT = 8000
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from client.rest import ApiClient
+from nurie_client import Client
 
 ROOT = Path(__file__).resolve().parent.parent
 START_LIMIT_S = 120
@@ -79,7 +79,7 @@ class Services:
     def wait_until_ready(self) -> None:
         """Raises StartError when a process ends at once, or the API is not ready in time."""
         deadline = time.monotonic() + START_LIMIT_S
-        with ApiClient(self.base_url) as api:
+        with Client(self.base_url) as api:
             while not api.is_ready():
                 if not self.running:
                     raise StartError(f"a process did not start{self._where_to_look()}")

@@ -4,19 +4,24 @@ import argparse
 import io
 import shutil
 import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from nurie_client import Client, NurieError, Page
+from nurie_client.chapters import loose_pages
+from nurie_client.colouring import Run, finish_chapter
+from nurie_client.crew import run_chapters
+from nurie_client.outputs import Form, Target
+from nurie_client.progress import ProgressView
 from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from client.contact_sheet import draw_contact_sheet
-from client.progress import show_progress
-from client.rest import ApiClient, ApiError
-from client.services import ROOT, Services, StartError, free_port, stop_on_signals
 from common.names import SET_ARTIFACTS, Artifact, artifact_filename
+from embedded.contact_sheet import draw_contact_sheet
+from embedded.services import ROOT, Services, StartError, free_port, stop_on_signals
 
 SAMPLE = ROOT / "samples" / "chapter"
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".gif")
@@ -41,7 +46,7 @@ def main() -> int:
     try:
         chapter = _find_chapter(arguments)
         return _run(chapter, arguments.out, arguments.data, console)
-    except (ApiError, StartError, FileNotFoundError) as error:
+    except (NurieError, StartError, FileNotFoundError) as error:
         console.print(f"[red]{error}[/]")
         return 1
     except KeyboardInterrupt:
@@ -94,37 +99,38 @@ def _run(chapter: Chapter, out: Path, data: Path, console: Console) -> int:
     with Services(environment, free_port(), log=out / "nurie.log") as services:
         console.print("starting API, control, Redis and four workers …")
         services.wait_until_ready()
-        with ApiClient(services.base_url) as api:
-            job = api.submit(chapter.pages, [chapter.reference], chapter.truths)
-            console.print(f"job {job['id']}: {len(chapter.pages)} pages, reference {chapter.reference.name}")
-            job, pages = show_progress(api.follow(job["id"]), console)
-            _write_results(api, chapter, job, pages, out)
-    console.print(_metrics_table(pages, chapter.reference_page))
+        pages = loose_pages(chapter.pages)
+        run = Run(pages, Target(out / "chapter.cbz", Form.ARCHIVE))
+        with Client(services.base_url) as client, ProgressView([run], console) as view:
+            run.job = client.submit(pages.sources(), [chapter.reference], truths=chapter.truths)
+            console.print(f"job {run.job.id}: {len(chapter.pages)} pages, reference {chapter.reference.name}")
+            run_chapters([run], lambda _: finish_chapter(client, run), view.refresh)
+            if run.error:
+                raise run.error
+            _write_results(client, chapter, run, out)
+    console.print(_metrics_table(run.pages, chapter.reference_page))
     for name in sorted(path.name for path in out.iterdir()):
         console.print(f"  {out / name}", highlight=False)
-    return 0 if job["status"] == "succeeded" else 1
+    return 0 if run.status == "succeeded" else 1
 
 
-def _write_results(
-    api: ApiClient, chapter: Chapter, job: dict[str, Any], pages: list[dict[str, Any]], out: Path
-) -> None:
-    if "result" in job["links"]:
-        (out / f"chapter.{job['params']['archive']}").write_bytes(api.download(job["links"]["result"]))
+def _write_results(client: Client, chapter: Chapter, run: Run, out: Path) -> None:
+    assert run.job is not None
     for artifact in SET_ARTIFACTS:
-        if artifact in job["links"]:
-            (out / artifact_filename(artifact)).write_bytes(api.download(job["links"][artifact]))
+        if artifact in run.job.links:
+            client.save(run.job.links[artifact], out / artifact_filename(artifact))
     truths = {path.stem: path for path in chapter.truths}
     rows = []
-    for page in pages:
+    for page in run.pages:
         row = {
-            title: Image.open(io.BytesIO(api.download(page["artifacts"][artifact])))
+            title: Image.open(io.BytesIO(client.read(page.artifacts[artifact])))
             for title, artifact in COLUMNS.items()
-            if artifact in page["artifacts"]
+            if artifact in page.artifacts
         }
-        stem = Path(page["name"]).stem
+        stem = Path(page.name).stem
         if "final" in row:
             (out / "pages").mkdir(exist_ok=True)
-            (out / "pages" / f"{stem}.png").write_bytes(api.download(page["artifacts"][Artifact.FINAL]))
+            client.save(page.artifacts[Artifact.FINAL], out / "pages" / f"{stem}.png")
         if stem in truths:
             row["truth"] = Image.open(truths[stem])
         rows.append(row)
@@ -132,11 +138,11 @@ def _write_results(
     draw_contact_sheet(columns, rows).save(out / "contact_sheet.png")
 
 
-def _metrics_table(pages: list[dict[str, Any]], reference_page: str | None) -> Table:
+def _metrics_table(pages: Sequence[Page], reference_page: str | None) -> Table:
     """Ours with grey (the page as it came) beside it; without truths only how colourful the pages are."""
     table = Table(title="metrics (grey in brackets)", title_justify="left")
     table.add_column("page")
-    scored = {page["name"]: page["metrics"] for page in pages if page["metrics"]}
+    scored = {page.name: page.metrics for page in pages if page.metrics}
     if not any(metrics["final"] for metrics in scored.values()):
         table.add_column("colourfulness", justify="right")
         for name, metrics in scored.items():
@@ -155,7 +161,7 @@ def _metrics_table(pages: list[dict[str, Any]], reference_page: str | None) -> T
     return table
 
 
-def _figure(metrics: list[dict[str, Any]], key: str) -> str:
+def _figure(metrics: Sequence[Mapping[str, Any]], key: str) -> str:
     ours, grey = ([entry[side][key] for entry in metrics if entry[side][key] is not None] for side in ("final", "grey"))
     return f"{sum(ours) / len(ours):.2f} ({sum(grey) / len(grey):.2f})" if ours else ""
 

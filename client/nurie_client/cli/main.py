@@ -1,0 +1,42 @@
+"""The command `nurie`."""
+
+from importlib.metadata import version
+
+import click
+
+from nurie_client.cli import colorize, correct, jobs, others
+from nurie_client.cli.setup import Group, Setup, with_examples
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option("--server", metavar="URL", help="Address of the server; else NURIE_SERVER, nurie.toml, this machine.")
+@click.version_option(version("nurie-client"), prog_name="nurie")
+@click.pass_context
+@with_examples(
+    ("nurie colorize ch12.cbz -r cover.png", "colours a chapter from one coloured page"),
+    ("nurie wait last", "takes home what was left or corrected"),
+    ("nurie rerun ch12 3 --blend 0.6", "paints page 3 again with less of the hints"),
+    ("nurie recolour ch12 '#b03a2e' '#c82828'", "another red, on all pages of the series"),
+    ("nurie doctor", "what works here, and what is missing"),
+)
+def cli(ctx: click.Context, server: str | None) -> None:
+    """Colour manga by a Nurie server: grey chapters and one coloured page in, coloured chapters out.
+
+    A file nurie.toml in the folder of a series, or above it, says what is the same for all its chapters: server,
+    series, references, out, params. Keys come from NURIE_KEY or `nurie login`.
+    """
+    ctx.obj = Setup(server)
+
+
+for command in (
+    colorize.colorize, colorize.wait, others.watch,
+    jobs.list_jobs, jobs.status, jobs.cancel, jobs.retry, jobs.download, jobs.delete,
+    correct.hints, correct.rerun, correct.recolour, correct.series,
+    others.evaluate, others.login, others.logout, others.doctor, others.completion, others.models, others.admin,
+):  # fmt: skip
+    cli.add_command(command)
+
+
+def main() -> None:
+    """The command, as the shell calls it."""
+    cli(prog_name="nurie")

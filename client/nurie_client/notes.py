@@ -1,0 +1,95 @@
+"""What this machine remembers of jobs that it sent: so that the same command goes on, and `wait` knows where to write.
+
+Nothing depends on it but comfort: where a note is missing, the server is asked, and gives its own archive.
+"""
+
+import json
+import os
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from platformdirs import user_state_path
+
+KEPT_S: Final = 60 * 86_400
+"""How long a note is kept, in seconds: longer than most servers keep a job."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """One job: what was sent, and where the result goes.
+
+    Attributes:
+        digest: of everything that was sent and asked for (`colouring.identify`).
+        inputs: absolute paths: one archive or folder, or the pages.
+        out: absolute path of the result.
+        form: name of an `outputs.Form`.
+    """
+
+    job_id: str
+    server: str
+    digest: str
+    inputs: tuple[str, ...]
+    out: str
+    form: str
+
+
+class Notes:
+    def __init__(self, folder: Path | None = None) -> None:
+        """`folder`: where they lie; by default the user's own place for such (`XDG_STATE_HOME`)."""
+        self._folder = (folder or user_state_path("nurie")) / "jobs"
+
+    def keep(self, note: Note) -> None:
+        """Raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._forget_old()
+        write_atomically(self._folder / f"{note.job_id}.json", json.dumps(asdict(note), indent=1))
+
+    def of_job(self, job_id: str) -> Note | None:
+        return _read(self._folder / f"{job_id}.json") if job_id.isalnum() else None
+
+    def of_digest(self, digest: str) -> Note | None:
+        """The latest of this digest: ids of jobs sort by time."""
+        return next((note for note in self.all() if note.digest == digest), None)
+
+    def all(self) -> list[Note]:
+        """The latest first."""
+        paths = sorted(self._folder.glob("*.json"), reverse=True) if self._folder.is_dir() else []
+        return [note for note in map(_read, paths) if note]
+
+    def forget(self, job_id: str) -> None:
+        if job_id.isalnum():
+            (self._folder / f"{job_id}.json").unlink(missing_ok=True)
+
+    def _forget_old(self) -> None:
+        for path in self._folder.glob("*.json"):
+            with suppress(OSError):
+                if path.stat().st_mtime < time.time() - KEPT_S:
+                    path.unlink()
+
+
+def write_atomically(path: Path, text: str, *, private: bool = False) -> None:
+    """Write a file that is complete or as it was; `private` for its owner alone. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # readable by its owner alone
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        if not private:
+            Path(part).chmod(0o644)
+        Path(part).replace(path)
+    except BaseException:
+        Path(part).unlink(missing_ok=True)
+        raise
+
+
+def _read(path: Path) -> Note | None:
+    """None where it is missing, or no note: somebody else's or an older version's."""
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+        return Note(**{**told, "inputs": tuple(told["inputs"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        return None

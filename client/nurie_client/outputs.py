@@ -1,0 +1,230 @@
+"""Where a coloured chapter goes, and writing it there: the structure, names and order of what was sent."""
+
+import stat
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+from typing import IO, BinaryIO, Final
+
+from nurie_client.chapters import Chapter, Entry
+from nurie_client.errors import InputError
+from nurie_client.names import ARCHIVE_SUFFIXES, PICTURE_SUFFIXES, free_name, with_format
+from nurie_client.sources import CHUNK_BYTES, UNREADABLE
+
+MARK: Final = "-coloured"
+"""What a result is called beside its chapter."""
+
+
+class Form(Enum):
+    ARCHIVE = auto()
+    FOLDER = auto()
+    PAGE = auto()
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a chapter goes; `path` is the archive, the folder or the single page."""
+
+    path: Path
+    form: Form
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """A page that came back: its picture in a file here, and the suffix that says its format."""
+
+    file: Path
+    suffix: str
+
+
+def choose_targets(chapters: Sequence[Chapter], out: Path | None) -> list[Target]:
+    """One for each chapter: beside it where nothing is said; otherwise into the folder, or the file, `out`.
+
+    Raises:
+        InputError: several chapters into one file; two results in one place; or a result where its chapter lies.
+    """
+    single = len(chapters) == 1
+    if out is not None and not single and out.suffix.lower() in (*ARCHIVE_SUFFIXES, *PICTURE_SUFFIXES):
+        raise InputError(f"{out}: {len(chapters)} chapters do not go into one file: name a folder")
+    targets = [_beside(chapter) if out is None else _in(chapter, out, single) for chapter in chapters]
+    taken: dict[Path, Chapter] = {}
+    for chapter, target in zip(chapters, targets, strict=True):
+        place = target.path.resolve()
+        if place in taken:
+            raise InputError(f"{taken[place].path} and {chapter.path} would both become {target.path}: do one by one")
+        taken[place] = chapter
+        _check_apart(chapter, target)
+    return targets
+
+
+def write_chapter(chapter: Chapter, target: Target, coloured: Mapping[str, Coloured], kept: set[str]) -> list[str]:
+    """Write a chapter: pages in colour, others byte for byte, everything else untouched.
+
+    An archive is complete or not there; so is each file of a folder.
+
+    Args:
+        chapter: what was sent.
+        target: where to; what is there already is replaced.
+        coloured: by the name of the page.
+        kept: names of the pages that stay as they are, having been in colour already. Pages that are neither are
+            left out: they failed.
+
+    Returns:
+        The names that were written, in order.
+
+    Raises:
+        InputError: the disk is full, may not be written to, or a file of the chapter can no longer be read.
+    """
+    pieces = list(_pieces(chapter, coloured, kept))
+    try:
+        match target.form:
+            case Form.ARCHIVE:
+                _write_archive(chapter, target.path, pieces)
+            case Form.FOLDER:
+                _write_folder(target.path, pieces)
+            case Form.PAGE:
+                _write_file(target.path, pieces[0])
+    except OSError as error:
+        raise InputError(f"{target.path} cannot be written: {error.strerror or error}") from None
+    return [piece.name for piece in pieces]
+
+
+def _beside(chapter: Chapter) -> Target:
+    if chapter.is_archive:
+        return Target(chapter.path.with_stem(chapter.path.stem + MARK), Form.ARCHIVE)
+    if chapter.is_folder:
+        path = chapter.path.resolve()
+        return Target(path.with_name(path.name + MARK), Form.FOLDER)
+    if len(chapter.entries) == 1:
+        return Target((chapter.path / chapter.entries[0].name).with_stem(chapter.title + MARK), Form.PAGE)
+    return Target(chapter.path / MARK.lstrip("-"), Form.FOLDER)
+
+
+def _in(chapter: Chapter, out: Path, single: bool) -> Target:
+    suffix = out.suffix.lower()
+    if single and suffix in ARCHIVE_SUFFIXES and not out.is_dir():
+        return Target(out, Form.ARCHIVE)
+    if single and suffix in PICTURE_SUFFIXES and not out.is_dir():
+        if len(chapter.entries) > 1:
+            raise InputError(f"{out}: a chapter does not go into one picture: name a folder or an archive")
+        return Target(out, Form.PAGE)
+    if chapter.is_archive:
+        return Target(out / chapter.path.name, Form.ARCHIVE)
+    return Target(out if single or chapter.is_loose else out / chapter.title, Form.FOLDER)
+
+
+def _check_apart(chapter: Chapter, target: Target) -> None:
+    place = target.path.resolve()
+    here = chapter.path.resolve()
+    if chapter.is_archive and place == here:
+        raise InputError(f"{target.path} is the chapter itself: choose another place with -o")
+    if chapter.is_folder and (place == here or here in place.parents):
+        raise InputError(f"{target.path} lies within the chapter itself: choose another place with -o")
+    if chapter.is_loose:
+        pages = {(here / entry.name).resolve() for entry in chapter.entries}
+        if place in pages or (target.form is Form.FOLDER and place == here):
+            raise InputError(f"{target.path} is where the pages lie: choose another place with -o")
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A file of the result: its name, and where its bytes and its looks come from."""
+
+    name: str
+    entry: Entry
+    file: Path | None  # None: the entry's own bytes
+
+    def open(self) -> BinaryIO:
+        return self.file.open("rb") if self.file else self.entry.open()
+
+
+def _pieces(chapter: Chapter, coloured: Mapping[str, Coloured], kept: set[str]) -> Iterator[_Piece]:
+    # What keeps its name has it; a page whose suffix changes gives way.
+    pages = {entry.name for entry in chapter.pages}
+    taken: set[str] = set()
+    for entry in chapter.entries:
+        if entry.name not in pages or entry.name in kept:
+            free_name(entry.name, taken)
+    names = {
+        entry.name: free_name(with_format(entry.name, coloured[entry.name].suffix), taken)
+        for entry in chapter.pages
+        if entry.name in coloured
+    }
+    for entry in chapter.entries:
+        if entry.name in names:
+            yield _Piece(names[entry.name], entry, coloured[entry.name].file)
+        elif entry.name in kept or entry.name not in pages:
+            yield _Piece(entry.name, entry, None)
+
+
+def _write_archive(chapter: Chapter, path: Path, pieces: Sequence[_Piece]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with zipfile.ZipFile(part, "w") as archive:
+            archive.comment = chapter.comment
+            for piece in pieces:
+                with archive.open(_describe(piece), "w", force_zip64=piece.entry.size > zipfile.ZIP64_LIMIT) as to:
+                    if not piece.entry.is_folder:
+                        _copy(piece, to)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _describe(piece: _Piece) -> zipfile.ZipInfo:
+    """As the entry was, where it comes of an archive; the same bytes for the same chapter in any case."""
+    info = zipfile.ZipInfo(piece.name, piece.entry.modified)
+    info.create_system = 3  # Unix, wherever we run
+    info.external_attr = (stat.S_IFREG | 0o644) << 16
+    if piece.entry.is_folder:
+        info.external_attr = (stat.S_IFDIR | 0o755) << 16 | 0x10
+    if (old := piece.entry.info) is not None:
+        info.comment = old.comment
+        if piece.file is None and old.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            info.compress_type = old.compress_type
+    return info
+
+
+def _write_folder(folder: Path, pieces: Sequence[_Piece]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for piece in pieces:
+        path = folder / piece.name
+        if piece.entry.is_folder:
+            path.mkdir(parents=True, exist_ok=True)
+        else:
+            _write_file(path, piece)
+
+
+def _write_file(path: Path, piece: _Piece) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with part.open("wb") as to:
+            _copy(piece, to)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _copy(piece: _Piece, to: IO[bytes]) -> None:
+    with closing(_opened(piece)) as stream:
+        while data := _read(piece, stream):
+            to.write(data)
+
+
+def _opened(piece: _Piece) -> BinaryIO:
+    try:
+        return piece.open()
+    except UNREADABLE as error:
+        raise InputError(f"{piece.entry.name} can no longer be read: {error}") from None
+
+
+def _read(piece: _Piece, stream: BinaryIO) -> bytes:
+    try:
+        return stream.read(CHUNK_BYTES)
+    except UNREADABLE as error:
+        raise InputError(f"{piece.entry.name} can no longer be read: {error}") from None
