@@ -19,6 +19,11 @@ from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
 PROCFILE = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
+STAGES = ("cgan", "s2p", "inknhue", "metrics")
+FAST_STAGES = {
+    stage: f".venv/bin/celery -A tests.chaos.stages worker -Q {stage} -n {stage}-$$@%h -c 1" for stage in STAGES
+}
+"""Workers that only tint, in milliseconds; NURIE_TEST_STAGE_S says in how many seconds."""
 START_LIMIT_S = 60
 STOP_LIMIT_S = 40
 BOUNDARY = "nurie-form"
@@ -51,7 +56,7 @@ class Service:
         self._commands = commands
         self.key = ""
         self._workers = workers
-        self._processes: list[subprocess.Popen[bytes]] = []
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
         try:
@@ -59,8 +64,7 @@ class Service:
                 self._admin("tenant", "create", "contract")
                 self.key = self._admin("key", "create", "contract", "--scope", "admin")
             self._start("redis", self._python, "-m", "workers.redis_server")
-            self._start("api", self._python, "-m", "gunicorn", "-c", "python:api.server", "api.app:create_app()")
-            self._wait_until_ready()
+            self.start_api()
             for name in self._workers:
                 self._start(
                     name, *shlex.split(self._commands[name].removeprefix("exec ").replace("$$", str(self.port)))
@@ -74,6 +78,20 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stop()
+
+    def start_api(self) -> None:
+        """Returns when it answers."""
+        self._start("api", self._python, "-m", "gunicorn", "-c", "python:api.server", "api.app:create_app()")
+        self._wait_until_ready()
+
+    def kill(self, name: str) -> None:
+        """SIGKILL for a process and those that it started."""
+        process = self._processes.pop(name)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def signal(self, name: str, number: int) -> None:
+        os.killpg(self._processes[name].pid, number)
 
     def log(self, name: str = "api") -> str:
         return (self.folder / f"{name}.log").read_text()
@@ -113,7 +131,7 @@ class Service:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self._processes.append(process)
+        self._processes[name] = process
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + START_LIMIT_S
@@ -122,13 +140,13 @@ class Service:
                 with urllib.request.urlopen(f"{self.url}/readyz", timeout=5):
                     return
             except (urllib.error.URLError, OSError):
-                ended = [process.returncode for process in self._processes if process.poll() is not None]
+                ended = [one.returncode for one in self._processes.values() if one.poll() is not None]
                 if ended or time.monotonic() > deadline:
                     raise RuntimeError(f"the API did not start: {ended}: {self.log()[-2000:]}") from None
             time.sleep(0.1)
 
     def _stop(self) -> None:
-        for process in reversed(self._processes):
+        for process in reversed(self._processes.values()):
             process.terminate()
             try:
                 process.wait(STOP_LIMIT_S)

@@ -9,14 +9,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.service import PROCFILE, ROOT, Service
+from tests.service import FAST_STAGES, PROCFILE, ROOT, STAGES, Service
 
 OUT = ROOT / "out" / "bench-page"
 SAMPLE = ROOT / "samples" / "chapter"
-STAGES = ("cgan", "s2p", "inknhue", "metrics")
-FAST_STAGES = {
-    stage: f".venv/bin/celery -A tests.chaos.stages worker -Q {stage} -n {stage}-$$@%h -c 1" for stage in STAGES
-}
 PNG_END = bytes.fromhex("0000000049454e44ae426082")
 VIEWPORT = {"width": 1280, "height": 900}
 
