@@ -20,6 +20,7 @@ from common.jobs.models import LOCAL_TENANT
 from common.jobs.outlook import OutlookStore
 from common.jobs.store import JobStore
 from common.jobs.tenants import TenantStore, default_limits
+from common.jobs.uploads import UploadStore
 from common.names import VERSION
 from common.settings import Settings, get_settings
 from storage.configured import open_configured_store
@@ -56,6 +57,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         IdempotencyStore(database),
         DeliveryStore(database),
         OutlookStore(database, settings.interactive_pages),
+        UploadStore(database),
         store,
         Broker(settings.broker_url),
     )

@@ -13,6 +13,7 @@ from common.jobs.idempotency import IdempotencyStore
 from common.jobs.outlook import OutlookStore
 from common.jobs.store import JobStore
 from common.jobs.tenants import Limits, TenantStore
+from common.jobs.uploads import UploadStore
 from common.logging import get_logger
 from common.settings import Settings
 from storage.protocol import ObjectStore
@@ -29,6 +30,7 @@ class Context:
     idempotency: IdempotencyStore
     deliveries: DeliveryStore
     outlooks: OutlookStore
+    uploads: UploadStore
     store: ObjectStore
     broker: Broker
 

@@ -61,6 +61,7 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
         "url": "https://bucket.example/uploads/night-scans/019ab3…?X-Amz-Signature=…",
         "headers": {"Content-Type": "application/octet-stream"},
         "expires_at": "2026-11-27T08:00:00.000Z",
+        "received": False,
     },
     schemas.UploadView: {
         "id": _UPLOAD_ID,

@@ -354,7 +354,7 @@ def _read_json() -> Submission | Evaluation:
 def _uploaded(upload_ids: list[str]) -> list[IncomingFile]:
     context = get_context()
     try:
-        uploads = [context.jobs.get_upload(context.tenant_id, upload_id) for upload_id in upload_ids]
+        uploads = [context.uploads.get(context.tenant_id, upload_id) for upload_id in upload_ids]
     except NotFoundError as error:
         raise InputError(str(error)) from None
     return [UploadedFile(upload.filename, upload, context.store) for upload in uploads]

@@ -47,6 +47,7 @@ class UploadReply(BaseModel):
     url: str = Field(description="Send the bytes here, with exactly these headers.")
     headers: dict[str, str]
     expires_at: str
+    received: bool = Field(description="Whether all bytes are there already: then nothing need be sent.")
 
 
 class UploadView(BaseModel):

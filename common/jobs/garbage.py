@@ -66,11 +66,14 @@ class GarbageStore:
         with self._database.reading() as session:
             return list(session.scalars(query.order_by(Upload.id).limit(limit)))
 
-    def remove_upload(self, upload_id: str) -> str | None:
-        """Delete an upload; returns its object's key, the caller's to delete, or None when somebody else did."""
+    def remove_upload(self, upload_id: str, before: float) -> str | None:
+        """Delete an upload that was announced before then; returns its object's key, the caller's to delete.
+
+        None when somebody else deleted it, or it was announced once more meanwhile.
+        """
         with self._database.writing() as session:
             upload = session.get(Upload, upload_id, with_for_update=True)
-            if upload is None:
+            if upload is None or upload.created_at >= before:
                 return None
             session.delete(upload)
             return upload.storage_key

@@ -12,7 +12,7 @@ from common.errors import ConflictError, NotFoundError
 from common.jobs.database import Database
 from common.jobs.deliveries import queue_news
 from common.jobs.ids import content_key, is_id, sha256_hex
-from common.jobs.models import WHOLE_SET, Attempt, Delivery, Job, Page, ReferenceModel, Tenant, Upload
+from common.jobs.models import WHOLE_SET, Attempt, Delivery, Job, Page, ReferenceModel, Tenant
 from common.jobs.records import JobVersion, JobView, NewEvaluation, NewHints, NewJob, NewPage, PageVersion, SetView
 from common.jobs.states import (
     JOB_ENDED,
@@ -79,23 +79,6 @@ class JobStore:
                         session.add(Tenant(id=tenant_id, created_at=time.time()))
                 except IntegrityError:
                     return  # another process was first: the tenant is there
-
-    def add_upload(self, upload: Upload, limits: Limits = UNLIMITED) -> None:
-        """Raises QuotaError."""
-        with self._database.writing() as session:
-            require_room(session, upload.tenant_id, limits, new_bytes=upload.size)
-            session.add(upload)
-
-    def has_upload(self, upload_id: str) -> bool:
-        with self._database.reading() as session:
-            return session.get(Upload, upload_id) is not None
-
-    def get_upload(self, tenant_id: str, upload_id: str) -> Upload:
-        with self._database.reading() as session:
-            upload = session.get(Upload, upload_id) if is_id(upload_id) else None
-        if upload is None or upload.tenant_id != tenant_id:
-            raise NotFoundError(f"no upload {upload_id}")
-        return upload
 
     def create_job(self, new: NewJob, limits: Limits = UNLIMITED) -> None:
         """Insert a job and its pages in one transaction. Raises QuotaError, ConflictError (there already)."""

@@ -169,6 +169,12 @@ def ensure_webhook_secret(session: Session, tenant_id: str) -> str:
     return tenant.webhook_secret
 
 
+def lock_tenant(session: Session, tenant_id: str) -> None:
+    """Have whoever else adds something of this tenant wait until the caller's transaction has ended."""
+    # Not the key: see feeding's own lock.
+    session.get_one(Tenant, tenant_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
 def require_room(session: Session, tenant_id: str, limits: Limits, *, pages: int = 0, new_bytes: int = 0) -> None:
     """Refuse what would be over a tenant's limits, inside the transaction that adds it.
 
@@ -177,8 +183,7 @@ def require_room(session: Session, tenant_id: str, limits: Limits, *, pages: int
     """
     if limits.queued_pages is None and limits.stored_bytes is None:
         return
-    # Two submissions at once must not both find the same room. Not the key: see feeding's own lock.
-    session.get_one(Tenant, tenant_id, with_for_update={"key_share": True}, populate_existing=True)
+    lock_tenant(session, tenant_id)  # two submissions at once must not both find the same room
     used = _usage(session, tenant_id)
     asked = (
         ("pages", used.queued_pages, pages, limits.queued_pages, "pages are under way"),

@@ -98,7 +98,7 @@ class Sweeper:
     def _old_uploads(self) -> Iterator[None]:
         before = time.time() - self._settings.upload_keep_hours * 3600
         for upload_id in _all(lambda limit, after: self._garbage.old_uploads(before, limit, after)):
-            key = self._garbage.remove_upload(upload_id)
+            key = self._garbage.remove_upload(upload_id, before)
             if key is not None:
                 self._store.delete(key)
             yield
