@@ -18,6 +18,7 @@ from api.incoming import IncomingFile, SentFile, UploadedFile, safe_name
 from api.intake import Submission, submit_job
 from api.polling import answer, retry_after_s, wait_for_change
 from api.problems import Problem, problem_response
+from api.references import redirect_to_reference
 from api.replies import json_reply
 from api.schemas import (
     MAX_KEEP_DAYS,
@@ -33,7 +34,7 @@ from api.schemas import (
     ReferencePath,
     RetryReply,
 )
-from api.views import media_type_of, view_job
+from api.views import view_job
 from common.errors import InputError, NotFoundError
 from common.jobs.records import JobVersion
 from common.jobs.states import JobKind
@@ -44,10 +45,12 @@ from storage import keys
 
 RETRY_AFTER_S = 2
 FIELDS = {
-    JobKind.COLORIZE: ("name", "pages", "archive", "references", "truths", "params", "keep_days", "callback_url"),
+    JobKind.COLORIZE: (
+        *("name", "series", "pages", "archive", "references", "truths", "params", "keep_days", "callback_url"),
+    ),
     JobKind.EVALUATE: ("name", "real", "output", "references", "keep_days", "callback_url"),
 }
-TEXT_FIELDS = ("kind", "name", "params", "keep_days", "callback_url")
+TEXT_FIELDS = ("kind", "name", "series", "params", "keep_days", "callback_url")
 
 ERRORS: ResponseDict = {400: Problem, 404: Problem, 503: Problem}
 
@@ -58,14 +61,16 @@ blueprint = APIBlueprint("jobs", __name__, abp_tags=[TAG])
 _NAME: TypeAdapter[str] = TypeAdapter(JobName)
 
 FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
+SERIES = "colorize: the series that the chapter belongs to. References that are sent become the series' own"
 MULTIPART_SCHEMA = {
     "type": "object",
     "properties": {
         "kind": {"type": "string", "enum": list(JobKind), "default": JobKind.COLORIZE},
         "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS},
+        "series": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS, "description": SERIES},
         "pages": FILES,
         "archive": {"type": "string", "format": "binary", "description": "ZIP or CBZ, instead of pages"},
-        "references": FILES | {"description": "colorize needs one, evaluate may have some"},
+        "references": FILES | {"description": "colorize needs one, unless its series has some; evaluate may have some"},
         "truths": FILES,
         "params": {"type": "string", "contentMediaType": "application/json", "description": "JobParams as JSON"},
         "keep_days": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_KEEP_DAYS},
@@ -82,7 +87,8 @@ MULTIPART_EXAMPLE = {"pages": ["001.png", "002.png"], "references": ["coloured.p
     "/v1/jobs",
     summary="Submit a chapter, or results to score",
     description="As multipart with files, or as JSON with upload ids. Answers 202 and where to look. "
-    "Kind colorize takes pages or archive, references, truths, params; kind evaluate takes real, output, references. "
+    "Kind colorize takes pages or archive, references, truths, params, series; kind evaluate takes real, output, "
+    "references. "
     "Both take keep_days and callback_url.",
     responses={202: JobReply, 400: Problem, 413: Problem, 415: Problem, 503: Problem},
 )
@@ -197,16 +203,7 @@ def get_queue(path: JobPath) -> Response:
 def get_reference(path: ReferencePath) -> BaseResponse:
     context = get_context()
     references = context.jobs.get_job(context.tenant_id, path.job_id).job.references
-    if not 1 <= path.index <= len(references):
-        raise NotFoundError(f"job {path.job_id} has references 1 to {len(references)}, no {path.index}")
-    reference = references[path.index - 1]
-    url = context.store.presign_get(
-        reference["key"],
-        expires_s=context.settings.url_lifetime_s,
-        filename=f"reference-{path.index}{PurePosixPath(reference['name']).suffix}",
-        media_type=media_type_of(reference["name"]),
-    )
-    return redirect(url, 302)
+    return redirect_to_reference(references, path.index, f"job {path.job_id}")
 
 
 @blueprint.get("/v1/jobs/<job_id>/result", summary="The archive", responses={302: None, **ERRORS})
@@ -293,7 +290,7 @@ def _read_multipart() -> Submission | Evaluation:
             raise InputError(f"{field}: send files, with a file name each")
     keep_days = _read_keep_days(form.get("keep_days"))
     callback_url = _checked_callback(form.get("callback_url"))
-    name = _read_name(form.get("name"))
+    name, series = (_read_name(field, form.get(field)) for field in ("name", "series"))
     if kind is JobKind.EVALUATE:
         return Evaluation(_sent("real"), _sent("output"), _sent("references"), keep_days, callback_url, name)
     archives = _sent("archive")
@@ -302,7 +299,7 @@ def _read_multipart() -> Submission | Evaluation:
     params = parse_json(form.get("params") or "{}", "params")
     archive = archives[0] if archives else None
     return Submission(
-        _sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days, callback_url, name
+        _sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days, callback_url, name, series
     )
 
 
@@ -319,12 +316,12 @@ def _read_keep_days(text: str | None) -> float | None:
     return days
 
 
-def _read_name(text: str | None) -> str | None:
+def _read_name(field: str, text: str | None) -> str | None:
     """Raises InputError: empty, too long, or with control characters."""
     try:
         return None if text is None else _NAME.validate_python(text)
     except ValidationError as error:
-        raise InputError(f"name: {error.errors()[0]['msg']}") from None
+        raise InputError(f"{field}: {error.errors()[0]['msg']}") from None
 
 
 def _checked_callback(url: str | None) -> str | None:
@@ -348,7 +345,9 @@ def _read_json() -> Submission | Evaluation:
         return Evaluation(real, output, references, body.keep_days, callback_url, body.name)
     archive = _uploaded([body.archive])[0] if body.archive else None
     pages, references, truths = [_uploaded(ids) for ids in (body.pages, body.references, body.truths)]
-    return Submission(pages, archive, references, truths, body.params, body.keep_days, callback_url, body.name)
+    return Submission(
+        pages, archive, references, truths, body.params, body.keep_days, callback_url, body.name, body.series
+    )
 
 
 def _uploaded(upload_ids: list[str]) -> list[IncomingFile]:

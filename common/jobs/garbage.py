@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, delete, func, select
 
 from common.jobs.database import Database
-from common.jobs.models import IdempotencyKey, Job, Page, ReferenceModel, Upload, Worker
+from common.jobs.models import IdempotencyKey, Job, Page, ReferenceModel, Series, Upload, Worker
 from common.jobs.states import JOB_ENDED, ModelStatus
 from common.jobs.store import remove_job
 
@@ -81,6 +81,12 @@ class GarbageStore:
     def known_uploads(self, upload_ids: Collection[str]) -> set[str]:
         with self._database.reading() as session:
             return set(session.scalars(select(Upload.id).where(Upload.id.in_(upload_ids))))
+
+    def series_references(self, series_ids: Collection[str]) -> set[str]:
+        """The keys that these series refer to; none where there is no such series."""
+        query = select(Series.references).where(Series.id.in_(series_ids))
+        with self._database.reading() as session:
+            return {reference["key"] for references in session.scalars(query) for reference in references}
 
     def unused_models(self, before: float, limit: int, after: str = "") -> list[str]:
         """Keys of models last used before then that no job refers to, those behind `after`, in order."""

@@ -23,7 +23,7 @@ class SeriesStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def list(self, tenant_id: str, limit: int, before: str | None, name: str | None) -> list[Series]:
+    def list_series(self, tenant_id: str, limit: int, before: str | None, name: str | None) -> list[Series]:
         """Own series, newest first; `before` is the id of the last one of the page before, `name` the exact name."""
         query = select(Series).where(Series.tenant_id == tenant_id).order_by(Series.id.desc()).limit(limit)
         if before is not None:
@@ -31,10 +31,10 @@ class SeriesStore:
         if name is not None:
             query = query.where(Series.name == name)
         with self._database.reading() as session:
-            return [*session.scalars(query)]
+            return list(session.scalars(query))
 
     def find(self, tenant_id: str, name: str) -> Series | None:
-        return next(iter(self.list(tenant_id, 1, None, name)), None)
+        return next(iter(self.list_series(tenant_id, 1, None, name)), None)
 
     def get(self, tenant_id: str, series_id: str) -> Series:
         """Raises NotFoundError."""

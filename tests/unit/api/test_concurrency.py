@@ -10,11 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from common.colours import read_colours
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
 from common.jobs.feeding import MESSAGES_PER_SLOT
 from common.jobs.ids import new_id
 from common.jobs.models import LOCAL_TENANT, Upload
+from common.jobs.records import NewJob, SeriesUse
+from common.jobs.series import SeriesStore
 from common.jobs.states import JobStatus
 from common.jobs.store import JobStore
 from common.jobs.uploads import UploadStore
@@ -185,6 +188,19 @@ def test_of_two_that_announce_the_same_file_at_once_both_get_one_upload(database
         )
         assert len({one.upload.id for one in found}) == 1
         assert sorted(one.is_new for one in found) == [False, True]
+
+
+def test_a_series_that_is_deleted_while_one_of_its_jobs_is_corrected_holds_nobody_up(database, jobs, second):
+    colours = {(1, 2, 3): (4, 5, 6)}
+    for _ in range(ROUNDS):
+        series = SeriesUse(new_id(), "one", None, [])
+        references = [{"name": "r.png", "key": "r", "sha256": "0" * 64, "size": 1}]
+        job_id = new_id()
+        jobs.create_job(NewJob(job_id, LOCAL_TENANT, JobParams(), [], references, series=series))
+        correct = partial(JobStore(second).set_hints, LOCAL_TENANT, job_id, {}, colours=colours)
+        at_once(correct, partial(SeriesStore(database).delete, LOCAL_TENANT, series.id))
+        job = jobs.get_job(LOCAL_TENANT, job_id).job
+        assert (job.series_id, read_colours(job.colours)) == (None, colours)
 
 
 def test_processes_that_migrate_at_once_wait_for_each_other(empty_database):

@@ -48,14 +48,16 @@ def test_an_entry_must_be_in_the_palette():
 class Drafted:
     """A house of the API's own store, whose pages' hints go with these entries."""
 
-    def __init__(self, client, context, house: House, *entries: tuple[int | None, ...], params: str = "{}") -> None:
+    def __init__(
+        self, client, context, house: House, *entries: tuple[int | None, ...], params: str = "{}", **fields: str
+    ) -> None:
         self.client, self.house, self.entries = client, house, entries
         house.store = context.store
         house.resources = house.resources.__class__(
             house.settings, house.resources.work, context.store, house.resources.broker
         )
         pages = [(picture(seed=number), f"{number}.png") for number in range(len(entries))]
-        reply = submit(client, pages=pages, references=[(picture(coloured=True), "r.png")], params=params)
+        reply = submit(client, pages=pages, references=[(picture(coloured=True), "r.png")], params=params, **fields)
         self.job_id = reply.json["id"]
         house.chapters.train()
 

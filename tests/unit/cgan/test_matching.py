@@ -20,7 +20,9 @@ def test_the_greys_are_as_far_apart_as_the_tests_below_need():
     assert lightness(LIGHTER) - lightness(GREY) == pytest.approx(4.0, abs=0.1)
     assert lightness(FAR) - lightness(GREY) == pytest.approx(7.9, abs=0.1)
     shown = rgb_to_lab(np.array([[GREY, LIGHTER, FAR]], dtype=np.uint8))[0]
-    assert shown[:, 0] == pytest.approx([lightness(grey) for grey in (GREY, LIGHTER, FAR)], abs=0.25)  # as exact as OpenCV is
+    assert shown[:, 0] == pytest.approx(
+        [lightness(grey) for grey in (GREY, LIGHTER, FAR)], abs=0.25
+    )  # as exact as OpenCV is
     assert 4.1 < SAME_COLOUR < 7.8
 
 
