@@ -11,7 +11,7 @@ from flask import Response
 from flask_openapi import OpenAPI
 from pydantic import BaseModel
 
-from api import jobs, pages, schemas, series
+from api import pages, schemas, series, submissions
 from api.examples import EVENTS, EXAMPLES, problem_example
 from api.problems import MEDIA_TYPE, Problem
 from api.views import PUBLIC_ARTIFACTS
@@ -157,7 +157,7 @@ def _complete(operation: Node, path: str, *, needs_key: bool) -> None:
         if parameter["name"] == "artifact":
             parameter["schema"]["enum"] = list(PUBLIC_ARTIFACTS)
     if name == "create_job":
-        operation["requestBody"] = jobs.request_body(EXAMPLES[schemas.JobRequest])
+        operation["requestBody"] = submissions.request_body(EXAMPLES[schemas.JobRequest])
     elif name in BODY_MODELS:
         content = _content(BODY_MODELS[name])
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
