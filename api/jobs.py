@@ -44,9 +44,8 @@ blueprint = APIBlueprint("jobs", __name__, abp_tags=[TAG])
     "/v1/jobs",
     summary="Submit a chapter, or results to score",
     description="As multipart with files, or as JSON with upload ids. Answers 202 and where to look. "
-    "Kind colorize takes pages or archive, references, truths, params, series; kind evaluate takes real, output, "
-    "references. "
-    "Both take keep_days and callback_url.",
+    "Kind colorize takes pages or archive, references, truths, extras, params, series; "
+    "kind evaluate takes real, output, references. Both take name, keep_days and callback_url.",
     responses={202: JobReply, 400: Problem, 413: Problem, 415: Problem, 503: Problem},
 )
 @idempotent

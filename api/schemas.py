@@ -77,6 +77,11 @@ class JobRequest(BaseModel):
     pages: list[Id] = Field(default=[], description="Upload ids of pictures, in reading order.")
     archive: Id | None = Field(None, description="Upload id of a ZIP or CBZ, instead of pages.")
     references: list[Id] = Field(default=[], description="Upload ids of coloured pages of the same work.")
+    extras: list[Id] = Field(
+        default=[],
+        description="Upload ids of files that are no pages, such as ComicInfo.xml: the result has them as they are. "
+        "Only with pages; an archive brings its own.",
+    )
     truths: list[Id] = Field(default=[], description="Upload ids of pages in colour, named like the pages.")
     params: dict[str, Any] = Field(default={}, description="Parameters; see JobParams.")
     keep_days: float | None = Field(

@@ -19,7 +19,18 @@ from common.webhooks import MAX_URL_CHARS, check_callback_url
 
 FIELDS = {
     JobKind.COLORIZE: (
-        *("name", "series", "pages", "archive", "references", "truths", "params", "keep_days", "callback_url"),
+        *(
+            "name",
+            "series",
+            "pages",
+            "archive",
+            "references",
+            "truths",
+            "extras",
+            "params",
+            "keep_days",
+            "callback_url",
+        ),
     ),
     JobKind.EVALUATE: ("name", "real", "output", "references", "keep_days", "callback_url"),
 }
@@ -39,6 +50,7 @@ MULTIPART_SCHEMA = {
         "archive": {"type": "string", "format": "binary", "description": "ZIP or CBZ, instead of pages"},
         "references": FILES | {"description": "colorize needs one, unless its series has some; evaluate may have some"},
         "truths": FILES,
+        "extras": FILES | {"description": "with pages: files that are none; the result has them as they are"},
         "params": {"type": "string", "contentMediaType": "application/json", "description": "JobParams as JSON"},
         "keep_days": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_KEEP_DAYS},
         "callback_url": {"type": "string", "format": "uri", "maxLength": MAX_URL_CHARS},
@@ -102,9 +114,17 @@ def _read_multipart() -> Submission | Evaluation:
     if len(archives) > 1:
         raise InputError("archive: send one")
     params = parse_json(form.get("params") or "{}", "params")
-    archive = archives[0] if archives else None
     return Submission(
-        _sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days, callback_url, name, series
+        pages=_sent("pages"),
+        archive=archives[0] if archives else None,
+        references=_sent("references"),
+        truths=_sent("truths"),
+        params=params,
+        keep_days=keep_days,
+        callback_url=callback_url,
+        name=name,
+        series=series,
+        extras=_sent("extras"),
     )
 
 
@@ -148,10 +168,17 @@ def _read_json() -> Submission | Evaluation:
     if body.kind is JobKind.EVALUATE:
         real, output, references = [_uploaded(ids) for ids in (body.real, body.output, body.references)]
         return Evaluation(real, output, references, body.keep_days, callback_url, body.name)
-    archive = _uploaded([body.archive])[0] if body.archive else None
-    pages, references, truths = [_uploaded(ids) for ids in (body.pages, body.references, body.truths)]
     return Submission(
-        pages, archive, references, truths, body.params, body.keep_days, callback_url, body.name, body.series
+        pages=_uploaded(body.pages),
+        archive=_uploaded([body.archive])[0] if body.archive else None,
+        references=_uploaded(body.references),
+        truths=_uploaded(body.truths),
+        params=body.params,
+        keep_days=body.keep_days,
+        callback_url=callback_url,
+        name=body.name,
+        series=body.series,
+        extras=_uploaded(body.extras),
     )
 
 

@@ -65,8 +65,8 @@ def archive(job_id: str) -> str:
     return f"{job_prefix(job_id)}archive"
 
 
-def archived_extra(job_id: str, index: int) -> str:
-    """A file of the archive that is no page."""
+def extra_file(job_id: str, index: int) -> str:
+    """A file that came with the pages and is none."""
     return f"{job_prefix(job_id)}extras/{_number(index)}"
 
 

@@ -146,7 +146,7 @@ class Job(Base):
     revision: Mapped[int] = mapped_column(Integer, default=0)  # counts packagings: names the result's object
     keep_days: Mapped[float | None] = mapped_column(Float)  # after its end; None: as the settings say
     callback_url: Mapped[str | None] = mapped_column(Text)  # told when the job ends
-    # Files of the archive that are no pages, given back as they were: [{name, key, sha256, size}], or {name, error}
+    # Files beside the pages, given back as they were: [{name, key, sha256, size}], or {name, error}
     extras: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default="[]")
     stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # what is not a page's
     created_at: Mapped[float] = mapped_column(Float)

@@ -43,8 +43,9 @@ class NewJob:
     archive_name: str | None = None
     keep_days: float | None = None  # after its end; None: as the settings say
     callback_url: str | None = None  # told when the job ends
-    stored_bytes: int = 0  # references, truths, archive
+    stored_bytes: int = 0  # references, truths, archive, extras
     name: str | None = None
+    extras: list[dict[str, Any]] = field(default_factory=list)  # [{name, key, sha256, size}]
     series: SeriesUse | None = None
 
 

@@ -116,6 +116,7 @@ class JobStore:
                 pages_total=len(new.pages),
                 references=new.references,
                 model_key=key,
+                extras=new.extras,
                 archive_key=new.archive_key,
                 archive_name=new.archive_name,
                 unpacked=new.archive_key is None,

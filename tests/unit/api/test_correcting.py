@@ -49,7 +49,7 @@ class Drafted:
     """A house of the API's own store, whose pages' hints go with these entries."""
 
     def __init__(
-        self, client, context, house: House, *entries: tuple[int | None, ...], params: str = "{}", **fields: str
+        self, client, context, house: House, *entries: tuple[int | None, ...], params: str = "{}", **fields: object
     ) -> None:
         self.client, self.house, self.entries = client, house, entries
         house.store = context.store

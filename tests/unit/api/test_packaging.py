@@ -74,7 +74,7 @@ def test_extras_count_among_the_bytes_of_their_job_once_however_often_they_are_u
         session.get(Job, job_id).unpacked = False
     unpack_archives(house.dispatch, house.store, house.settings)
     assert house.job(job_id).stored_bytes == 1000
-    assert list(house.store.list_keys(keys.job_prefix(job_id) + "extras/")) == [keys.archived_extra(job_id, 1)]
+    assert list(house.store.list_keys(keys.job_prefix(job_id) + "extras/")) == [keys.extra_file(job_id, 1)]
 
 
 def test_an_extra_that_is_damaged_is_left_out_and_named(house):
