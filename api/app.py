@@ -2,7 +2,7 @@
 
 from flask_openapi import Info, OpenAPI
 
-from api import deliveries, events, files, health, jobs, pages, tenant, uploads, web
+from api import deliveries, events, files, health, jobs, pages, series, tenant, uploads, web
 from api.auth import register_auth
 from api.bodies import register_body_limits
 from api.context import EXTENSION, Context
@@ -18,8 +18,10 @@ from common.jobs.deliveries import DeliveryStore
 from common.jobs.idempotency import IdempotencyStore
 from common.jobs.models import LOCAL_TENANT
 from common.jobs.outlook import OutlookStore
+from common.jobs.series import SeriesStore
 from common.jobs.store import JobStore
 from common.jobs.tenants import TenantStore, default_limits
+from common.jobs.uploads import UploadStore
 from common.names import VERSION
 from common.settings import Settings, get_settings
 from storage.configured import open_configured_store
@@ -56,6 +58,8 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         IdempotencyStore(database),
         DeliveryStore(database),
         OutlookStore(database, settings.interactive_pages),
+        UploadStore(database),
+        SeriesStore(database),
         store,
         Broker(settings.broker_url),
     )
@@ -70,7 +74,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     register_auth(app, settings, tenants)
     if settings.auth == "keys":
         register_rate_limit(app, settings)
-    for room in (health, uploads, jobs, events, pages, deliveries, tenant):
+    for room in (health, uploads, jobs, events, pages, series, deliveries, tenant):
         app.register_api(room.blueprint)
     app.register_blueprint(files.blueprint)
     app.register_blueprint(web.blueprint)

@@ -11,8 +11,10 @@ from common.jobs.database import Database
 from common.jobs.deliveries import DeliveryStore
 from common.jobs.idempotency import IdempotencyStore
 from common.jobs.outlook import OutlookStore
+from common.jobs.series import SeriesStore
 from common.jobs.store import JobStore
 from common.jobs.tenants import Limits, TenantStore
+from common.jobs.uploads import UploadStore
 from common.logging import get_logger
 from common.settings import Settings
 from storage.protocol import ObjectStore
@@ -29,6 +31,8 @@ class Context:
     idempotency: IdempotencyStore
     deliveries: DeliveryStore
     outlooks: OutlookStore
+    uploads: UploadStore
+    series: SeriesStore
     store: ObjectStore
     broker: Broker
 

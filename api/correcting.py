@@ -28,15 +28,24 @@ def keep_hints(context: Context, job_id: str, number: int, hints: Hints, replace
     return NewHints({"key": key, "sha256": sha256_hex(data), "size": len(data), "filename": filename}, replaces)
 
 
-def set_hints(context: Context, job_id: str, kept: dict[int, NewHints]) -> None:
+def set_hints(
+    context: Context, job_id: str, kept: dict[int, NewHints], colours: Mapping[Rgb, Rgb] | None = None
+) -> None:
     """Have pages run again with hints that were stored; where that is refused, these are deleted.
+
+    Args:
+        context: of the request.
+        job_id: the job.
+        kept: the hints by page.
+        colours: corrected ones of the palette, for the job and its series to remember.
 
     Raises:
         ConflictError: a page cannot be corrected now.
+        InputError: more colours than a job or a series can remember.
         QuotaError: so many pages more may not be under way.
     """
     try:
-        context.jobs.set_hints(context.tenant_id, job_id, kept, context.limits)
+        context.jobs.set_hints(context.tenant_id, job_id, kept, context.limits, colours)
     except DatabaseError:
         raise  # what was lost may be the answer only, and the pages refer to them; otherwise they go with the job
     except Exception:
@@ -46,7 +55,10 @@ def set_hints(context: Context, job_id: str, kept: dict[int, NewHints]) -> None:
 
 
 def recolour_job(context: Context, job_id: str, colours: Mapping[Rgb, Rgb]) -> list[int]:
-    """Give colours of the palette other ones on every page of a job that has ended.
+    """Give colours of the palette other ones on every page of a job that has ended, and remember them.
+
+    The job remembers them for pages that cgan drafts again, its series for its chapters to come; also where no page is
+    changed, as when a request is sent again.
 
     Args:
         colours: new ones by those of the palette.
@@ -56,7 +68,7 @@ def recolour_job(context: Context, job_id: str, colours: Mapping[Rgb, Rgb]) -> l
 
     Raises:
         ConflictError: the job has not ended, or its hints go with no palette.
-        InputError: no page's palette has one of the colours.
+        InputError: no page's palette has one of the colours, or they are more than can be remembered.
         QuotaError: so many pages more may not be under way.
     """
     job = context.jobs.get_job(context.tenant_id, job_id).job
@@ -85,8 +97,7 @@ def recolour_job(context: Context, job_id: str, colours: Mapping[Rgb, Rgb]) -> l
     except Exception:
         _discard(context, kept)
         raise
-    if kept:
-        set_hints(context, job_id, kept)
+    set_hints(context, job_id, kept, colours)
     return sorted(kept)
 
 

@@ -11,7 +11,7 @@ from flask import Response
 from flask_openapi import OpenAPI
 from pydantic import BaseModel
 
-from api import jobs, pages, schemas
+from api import pages, schemas, series, submissions
 from api.examples import EVENTS, EXAMPLES, problem_example
 from api.problems import MEDIA_TYPE, Problem
 from api.views import PUBLIC_ARTIFACTS
@@ -25,6 +25,7 @@ PROTECTED: Final = "/v1/"
 BODY_MODELS: Final[dict[str, type[BaseModel]]] = {
     "create_upload": schemas.UploadRequest,
     **pages.BODY_MODELS,
+    **series.BODY_MODELS,
 }
 """JSON bodies that the routes read by themselves; that of `create_job` comes beside a form."""
 EVENT: Final[Node] = {
@@ -84,6 +85,8 @@ REQUEST_HEADERS: Final[dict[str, Node]] = {
 }
 PARAMETERS: Final[dict[str, Node]] = {
     "job_id": {"description": "The job.", "example": "019ab3c7d2e40123456789abcdef0123"},
+    "series_id": {"description": "The series.", "example": "019ab3c7d2e40123456789abcdef2468"},
+    "name": {"description": "Only the series of this very name.", "example": "Night Scans"},
     "upload_id": {"description": "The upload.", "example": "019ab3c7c0f10123456789abcdef4567"},
     "index": {"description": "Which of the references, from 1.", "example": 1},
     "number": {"description": "The page, from 1.", "example": 1},
@@ -154,7 +157,7 @@ def _complete(operation: Node, path: str, *, needs_key: bool) -> None:
         if parameter["name"] == "artifact":
             parameter["schema"]["enum"] = list(PUBLIC_ARTIFACTS)
     if name == "create_job":
-        operation["requestBody"] = jobs.request_body(EXAMPLES[schemas.JobRequest])
+        operation["requestBody"] = submissions.request_body(EXAMPLES[schemas.JobRequest])
     elif name in BODY_MODELS:
         content = _content(BODY_MODELS[name])
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}

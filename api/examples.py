@@ -19,6 +19,7 @@ _JOB_REPLY: Final = {
     "id": _JOB_ID,
     "kind": "colorize",
     "name": "Chapter 12",
+    "series": "Night Scans",
     "status": "running",
     "params": JobParams().model_dump(mode="json"),
     "references": [{"name": "page-003-coloured.png", "link": f"{_JOB}/references/1"}],
@@ -53,6 +54,26 @@ _PAGE_REPLY: Final = {
     "updated_at": "2026-11-27T07:00:47.000Z",
 }
 
+_SERIES_ID: Final = "019ab3c7d2e40123456789abcdef2468"
+_SERIES: Final = f"/v1/series/{_SERIES_ID}"
+_COLOURS: Final = [{"old": [214, 162, 95], "new": [224, 172, 105]}]
+_SERIES_REPLY: Final = {
+    "id": _SERIES_ID,
+    "name": "Night Scans",
+    "references": [
+        {
+            "name": "page-003-coloured.png",
+            "sha256": _SHA256,
+            "size": 2_411_724,
+            "link": f"{_SERIES}/references/1",
+        }
+    ],
+    "colours": _COLOURS,
+    "created_at": "2026-11-20T07:00:00.000Z",
+    "updated_at": "2026-11-27T07:12:31.000Z",
+    "links": {"self": _SERIES},
+}
+
 EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
     schemas.UploadRequest: {"filename": "chapter-01.cbz", "size": 31_457_280, "sha256": _SHA256},
     schemas.UploadReply: {
@@ -61,6 +82,7 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
         "url": "https://bucket.example/uploads/night-scans/019ab3…?X-Amz-Signature=…",
         "headers": {"Content-Type": "application/octet-stream"},
         "expires_at": "2026-11-27T08:00:00.000Z",
+        "received": False,
     },
     schemas.UploadView: {
         "id": _UPLOAD_ID,
@@ -71,6 +93,7 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
     },
     schemas.JobRequest: {
         "name": "Chapter 12",
+        "series": "Night Scans",
         "archive": _UPLOAD_ID,
         "references": ["019ab3c7c8a20123456789abcdef0a1b"],
         "params": {"blend": 0.8},
@@ -83,8 +106,11 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
     schemas.PageListReply: {"pages": [_PAGE_REPLY], "next": None},
     schemas.RetryReply: {"retried": 2},
     schemas.RerunReply: {"stage": "s2p"},
-    schemas.PaletteRequest: {"colours": [{"old": [214, 162, 95], "new": [224, 172, 105]}]},
+    schemas.PaletteRequest: {"colours": _COLOURS},
     schemas.PaletteReply: {"pages": [1, 4, 7]},
+    schemas.SeriesReply: _SERIES_REPLY,
+    schemas.SeriesListReply: {"series": [_SERIES_REPLY], "next": None},
+    schemas.SeriesColoursRequest: {"colours": _COLOURS},
     schemas.QueueReply: {"pages_ahead": 36, "pages_left": 10, "estimate_s": 94.5},
     schemas.DeliveryListReply: {
         "deliveries": [

@@ -66,7 +66,10 @@ class SentFile:
 
 @dataclass(frozen=True)
 class UploadedFile:
-    """A file that was uploaded before, by id; checked against what was announced when it is opened."""
+    """A file that was uploaded before, by id; checked against what was announced when it is opened.
+
+    What is found not to be those bytes is deleted: whoever announces the file again is told to send it again.
+    """
 
     name: str
     upload: Upload
@@ -87,12 +90,18 @@ class UploadedFile:
                         spool.write(chunk)
             except NotFoundError:
                 raise InputError(f"upload {self.upload.id} ({self.name}) was announced, but never sent") from None
-            if spool.tell() != self.upload.size:
-                raise InputError(f"{self.name}: {spool.tell()} bytes were sent, {self.upload.size} were announced")
-            if self.upload.sha256 not in (None, digest.hexdigest()):
-                raise InputError(f"{self.name}: its SHA-256 is not the one that was announced")
+            if fault := self._find_fault(spool.tell(), digest.hexdigest()):
+                self.store.delete(self.upload.storage_key)
+                raise InputError(f"{self.name}: {fault}")
             spool.seek(0)
             yield cast(BinaryIO, spool)
+
+    def _find_fault(self, size: int, sha256: str) -> str | None:
+        if size != self.upload.size:
+            return f"{size} bytes were sent, {self.upload.size} were announced"
+        if self.upload.sha256 not in (None, sha256):
+            return "its SHA-256 is not the one that was announced"
+        return None
 
     def keep(self, store: ObjectStore, key: str) -> None:
         store.copy(self.upload.storage_key, key)

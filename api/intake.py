@@ -7,6 +7,8 @@ from typing import Any, BinaryIO, Final
 from unicodedata import normalize
 
 from api.context import Context
+from api.continuing import create_in_series, require_known
+from api.extras import check_extras, keep_extras
 from api.incoming import IncomingFile, read_all
 from common.archives import ArchiveEntry, list_contents, read_entry, read_start
 from common.errors import BadImageError, ConflictError, DatabaseError, InputError, TooLargeError
@@ -33,6 +35,10 @@ class Submission:
     keep_days: float | None = None
     callback_url: str | None = None
     name: str | None = None
+    extras: Sequence[IncomingFile] = ()
+    """Files that are no pages and come back in the result; an archive brings its own."""
+    series: str | None = None
+    """Whose references hold where none are sent, and which has those that are sent from now on."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ def submit_job(context: Context, submission: Submission, job_id: str) -> None:
     names = _check_archive(context, submission.archive) if submission.archive else []
     pages = [_check_picture(context, f"page {number}", file) for number, file in enumerate(submission.pages, 1)]
     truths = [_check_picture(context, f"truth {number}", file) for number, file in enumerate(submission.truths, 1)]
+    of_pages = sum(page.size for page in pages)
+    check_extras(submission.extras, context.settings.archive_limits, pages=len(pages), page_bytes=of_pages)
     paired = pair_truths([page.file.name for page in pages] or names, [truth.file.name for truth in truths])
 
     try:
@@ -73,27 +81,30 @@ def submit_job(context: Context, submission: Submission, job_id: str) -> None:
             keep_file(context, reference, keys.reference(job_id, number)) | {"name": reference.file.name}
             for number, reference in enumerate(references, 1)
         ]
+        extras = keep_extras(context, job_id, submission.extras)
         archive_key = None
         if submission.archive:
             archive_key = keys.archive(job_id)
             submission.archive.keep(context.store, archive_key)
         archive_name = submission.archive.name if submission.archive else None
-        context.jobs.create_job(
-            NewJob(
-                job_id,
-                context.tenant_id,
-                params,
-                new_pages,
-                kept_references,
-                archive_key,
-                archive_name,
-                submission.keep_days,
-                submission.callback_url,
-                stored_bytes=_count_bytes(submission.archive, references, truths),
-                name=submission.name,
-            ),
-            context.limits,
+        new = NewJob(
+            job_id,
+            context.tenant_id,
+            params,
+            new_pages,
+            kept_references,
+            archive_key,
+            archive_name,
+            submission.keep_days,
+            submission.callback_url,
+            stored_bytes=_count_bytes(submission.archive, references, truths) + sum(one["size"] for one in extras),
+            name=submission.name,
+            extras=extras,
         )
+        if submission.series is None:
+            context.jobs.create_job(new, context.limits)
+        else:
+            create_in_series(context, new, submission.series)
     except (DatabaseError, ConflictError):
         raise  # what was lost may be the answer only, and the job be there; files of no job are swept away
     except Exception:
@@ -139,9 +150,13 @@ def _comparable(name: str) -> PurePosixPath:
 
 def _check_counts(context: Context, submission: Submission) -> None:
     settings = context.settings
-    if not submission.references:
+    if not submission.references and submission.series is None:
         raise InputError("references: send at least one coloured page of the same work")
+    if not submission.references and submission.series is not None:
+        require_known(context, submission.series)
     check_count("references", submission.references, settings.max_references)
+    if submission.archive is not None and submission.extras:
+        raise InputError("extras: go with pages; put them into the archive")
     if submission.archive is not None and submission.pages:
         raise InputError("send either pages or an archive, not both")
     if submission.archive is None and not submission.pages:

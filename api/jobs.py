@@ -1,89 +1,51 @@
 """/v1/jobs: submit, follow, cancel, retry, delete, take home."""
 
-from collections.abc import Iterable
 from pathlib import PurePosixPath
-from typing import Any
 
-from flask import Response, redirect, request
+from flask import Response, redirect
 from flask_openapi import APIBlueprint, Tag
 from flask_openapi.types import ResponseDict
-from pydantic import TypeAdapter, ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
-from api.bodies import JSON, parse_json, read_form, read_model
 from api.context import get_context
 from api.evaluation import Evaluation, submit_evaluation
 from api.idempotency import idempotent, is_repeated, resource_id
-from api.incoming import IncomingFile, SentFile, UploadedFile, safe_name
-from api.intake import Submission, submit_job
+from api.intake import submit_job
 from api.polling import answer, retry_after_s, wait_for_change
 from api.problems import Problem, problem_response
+from api.references import redirect_to_reference
 from api.replies import json_reply
 from api.schemas import (
-    MAX_KEEP_DAYS,
-    MAX_NAME_CHARS,
     JobListQuery,
     JobListReply,
-    JobName,
     JobPath,
     JobQuery,
     JobReply,
-    JobRequest,
     QueueReply,
     ReferencePath,
     RetryReply,
 )
-from api.views import media_type_of, view_job
-from common.errors import InputError, NotFoundError
+from api.submissions import read_submission
+from api.views import view_job
+from common.errors import NotFoundError
 from common.jobs.records import JobVersion
-from common.jobs.states import JobKind
 from common.names import FILE_TYPES, Artifact
-from common.params import JobParams
-from common.webhooks import MAX_URL_CHARS, check_callback_url
 from storage import keys
 
 RETRY_AFTER_S = 2
-FIELDS = {
-    JobKind.COLORIZE: ("name", "pages", "archive", "references", "truths", "params", "keep_days", "callback_url"),
-    JobKind.EVALUATE: ("name", "real", "output", "references", "keep_days", "callback_url"),
-}
-TEXT_FIELDS = ("kind", "name", "params", "keep_days", "callback_url")
-
 ERRORS: ResponseDict = {400: Problem, 404: Problem, 503: Problem}
 
 TAG = Tag(name="jobs", description="Chapters to colour, and results to score")
 
 blueprint = APIBlueprint("jobs", __name__, abp_tags=[TAG])
 
-_NAME: TypeAdapter[str] = TypeAdapter(JobName)
-
-FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
-MULTIPART_SCHEMA = {
-    "type": "object",
-    "properties": {
-        "kind": {"type": "string", "enum": list(JobKind), "default": JobKind.COLORIZE},
-        "name": {"type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS},
-        "pages": FILES,
-        "archive": {"type": "string", "format": "binary", "description": "ZIP or CBZ, instead of pages"},
-        "references": FILES | {"description": "colorize needs one, evaluate may have some"},
-        "truths": FILES,
-        "params": {"type": "string", "contentMediaType": "application/json", "description": "JobParams as JSON"},
-        "keep_days": {"type": "number", "exclusiveMinimum": 0, "maximum": MAX_KEEP_DAYS},
-        "callback_url": {"type": "string", "format": "uri", "maxLength": MAX_URL_CHARS},
-        "real": FILES | {"description": "evaluate: true pictures"},
-        "output": FILES | {"description": "evaluate: results, named like the true pictures"},
-    },
-}
-
-MULTIPART_EXAMPLE = {"pages": ["001.png", "002.png"], "references": ["coloured.png"], "params": '{"blend": 0.8}'}
-
 
 @blueprint.post(
     "/v1/jobs",
     summary="Submit a chapter, or results to score",
     description="As multipart with files, or as JSON with upload ids. Answers 202 and where to look. "
-    "Kind colorize takes pages or archive, references, truths, params; kind evaluate takes real, output, references. "
-    "Both take keep_days and callback_url.",
+    "Kind colorize takes pages or archive, references, truths, extras, params, series; "
+    "kind evaluate takes real, output, references. Both take name, keep_days and callback_url.",
     responses={202: JobReply, 400: Problem, 413: Problem, 415: Problem, 503: Problem},
 )
 @idempotent
@@ -92,11 +54,8 @@ def create_job() -> Response:
     if is_repeated() and get_context().jobs.has_job(job_id):
         return _accepted(job_id)
     get_context().broker.check()  # nobody would start it: better refused now, with when to come back
-    if request.mimetype == "multipart/form-data":
-        submitted = _read_multipart()
-    elif request.mimetype == JSON:
-        submitted = _read_json()
-    else:
+    submitted = read_submission()
+    if submitted is None:
         return problem_response(415, "unsupported_media_type", "send multipart/form-data or application/json")
     context = get_context()
     if isinstance(submitted, Evaluation):
@@ -197,16 +156,7 @@ def get_queue(path: JobPath) -> Response:
 def get_reference(path: ReferencePath) -> BaseResponse:
     context = get_context()
     references = context.jobs.get_job(context.tenant_id, path.job_id).job.references
-    if not 1 <= path.index <= len(references):
-        raise NotFoundError(f"job {path.job_id} has references 1 to {len(references)}, no {path.index}")
-    reference = references[path.index - 1]
-    url = context.store.presign_get(
-        reference["key"],
-        expires_s=context.settings.url_lifetime_s,
-        filename=f"reference-{path.index}{PurePosixPath(reference['name']).suffix}",
-        media_type=media_type_of(reference["name"]),
-    )
-    return redirect(url, 302)
+    return redirect_to_reference(references, path.index, f"job {path.job_id}")
 
 
 @blueprint.get("/v1/jobs/<job_id>/result", summary="The archive", responses={302: None, **ERRORS})
@@ -257,104 +207,3 @@ def _redirect_to(job_id: str, artifact: Artifact) -> BaseResponse:
         media_type=FILE_TYPES[PurePosixPath(entry["filename"]).suffix],
     )
     return redirect(url, 302)
-
-
-def request_body(example: dict[str, Any]) -> dict[str, Any]:
-    """The OpenAPI request body of POST /v1/jobs, which the framework cannot derive from two media types."""
-    json_schema = JobRequest.model_json_schema(ref_template="#/components/schemas/{model}")
-    del json_schema["$defs"]  # what stands there is among the schemas already
-    json_schema["properties"]["params"] = {"$ref": f"#/components/schemas/{JobParams.__name__}"}
-    return {
-        "required": True,
-        "content": {
-            "multipart/form-data": {"schema": MULTIPART_SCHEMA, "example": MULTIPART_EXAMPLE},
-            "application/json": {"schema": json_schema, "example": example},
-        },
-    }
-
-
-def _check_fields(kind: JobKind, given: Iterable[str]) -> None:
-    """Refuse fields that the kind does not have. Raises InputError."""
-    known = ("kind", *FIELDS[kind])
-    for name in given:
-        if name not in known:
-            raise InputError(f"unknown field {name[:100]!r}; a job of kind {kind} has {', '.join(known)}")
-
-
-def _read_multipart() -> Submission | Evaluation:
-    form, files = read_form()
-    given = form.get("kind", JobKind.COLORIZE)
-    if given not in list(JobKind):
-        raise InputError(f"kind: {given[:100]!r} is none of {', '.join(JobKind)}")
-    kind = JobKind(given)
-    _check_fields(kind, (*form, *files))
-    for field in FIELDS[kind]:
-        if field in form and field not in TEXT_FIELDS:
-            raise InputError(f"{field}: send files, with a file name each")
-    keep_days = _read_keep_days(form.get("keep_days"))
-    callback_url = _checked_callback(form.get("callback_url"))
-    name = _read_name(form.get("name"))
-    if kind is JobKind.EVALUATE:
-        return Evaluation(_sent("real"), _sent("output"), _sent("references"), keep_days, callback_url, name)
-    archives = _sent("archive")
-    if len(archives) > 1:
-        raise InputError("archive: send one")
-    params = parse_json(form.get("params") or "{}", "params")
-    archive = archives[0] if archives else None
-    return Submission(
-        _sent("pages"), archive, _sent("references"), _sent("truths"), params, keep_days, callback_url, name
-    )
-
-
-def _read_keep_days(text: str | None) -> float | None:
-    """Raises InputError: no number, or out of range."""
-    if text is None:
-        return None
-    try:
-        days = float(text)
-    except ValueError:
-        raise InputError(f"keep_days: {text[:100]!r} is no number") from None
-    if not 0 < days <= MAX_KEEP_DAYS:  # false for NaN too
-        raise InputError(f"keep_days: {text[:100]} is not above 0 and at most {MAX_KEEP_DAYS}")
-    return days
-
-
-def _read_name(text: str | None) -> str | None:
-    """Raises InputError: empty, too long, or with control characters."""
-    try:
-        return None if text is None else _NAME.validate_python(text)
-    except ValidationError as error:
-        raise InputError(f"name: {error.errors()[0]['msg']}") from None
-
-
-def _checked_callback(url: str | None) -> str | None:
-    """Raises InputError."""
-    if url is not None:
-        check_callback_url(url, get_context().settings.webhook_networks)
-    return url
-
-
-def _sent(field: str) -> list[IncomingFile]:
-    files = request.files.getlist(field)
-    return [SentFile(safe_name(file.filename, f"{field}-{index}"), file) for index, file in enumerate(files, 1)]
-
-
-def _read_json() -> Submission | Evaluation:
-    body = read_model(JobRequest)
-    _check_fields(body.kind, body.model_fields_set)
-    callback_url = _checked_callback(body.callback_url)
-    if body.kind is JobKind.EVALUATE:
-        real, output, references = [_uploaded(ids) for ids in (body.real, body.output, body.references)]
-        return Evaluation(real, output, references, body.keep_days, callback_url, body.name)
-    archive = _uploaded([body.archive])[0] if body.archive else None
-    pages, references, truths = [_uploaded(ids) for ids in (body.pages, body.references, body.truths)]
-    return Submission(pages, archive, references, truths, body.params, body.keep_days, callback_url, body.name)
-
-
-def _uploaded(upload_ids: list[str]) -> list[IncomingFile]:
-    context = get_context()
-    try:
-        uploads = [context.jobs.get_upload(context.tenant_id, upload_id) for upload_id in upload_ids]
-    except NotFoundError as error:
-        raise InputError(str(error)) from None
-    return [UploadedFile(upload.filename, upload, context.store) for upload in uploads]

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.api_keys import Scope
+from common.colours import MAX_COLOURS
 from common.hints import MAX_PALETTE, Rgb
 from common.jobs.deliveries import DeliveryStatus
 from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
@@ -47,6 +48,7 @@ class UploadReply(BaseModel):
     url: str = Field(description="Send the bytes here, with exactly these headers.")
     headers: dict[str, str]
     expires_at: str
+    received: bool = Field(description="Whether all bytes are there already: then nothing need be sent.")
 
 
 class UploadView(BaseModel):
@@ -66,9 +68,20 @@ class JobRequest(BaseModel):
     name: JobName | None = Field(
         None, description="What to call the job; the result's file is named like it.", examples=["Chapter 12"]
     )
+    series: JobName | None = Field(
+        None,
+        description="colorize: the series that the chapter belongs to. Without references those of the series hold; "
+        "references that are sent become the series' own.",
+        examples=["Night Scans"],
+    )
     pages: list[Id] = Field(default=[], description="Upload ids of pictures, in reading order.")
     archive: Id | None = Field(None, description="Upload id of a ZIP or CBZ, instead of pages.")
     references: list[Id] = Field(default=[], description="Upload ids of coloured pages of the same work.")
+    extras: list[Id] = Field(
+        default=[],
+        description="Upload ids of files that are no pages, such as ComicInfo.xml: the result has them as they are. "
+        "Only with pages; an archive brings its own.",
+    )
     truths: list[Id] = Field(default=[], description="Upload ids of pages in colour, named like the pages.")
     params: dict[str, Any] = Field(default={}, description="Parameters; see JobParams.")
     keep_days: float | None = Field(
@@ -119,6 +132,7 @@ class JobReply(BaseModel):
     id: Id
     kind: JobKind
     name: str | None
+    series: str | None = Field(description="Name of the series that it belongs to; null: of none, or of a deleted one.")
     status: JobStatus
     params: dict[str, Any]
     references: list[ReferenceView]
@@ -244,6 +258,48 @@ class PaletteReply(BaseModel):
     pages: list[int] = Field(description="Numbers of the pages that run again from s2p.")
 
 
+class SeriesReference(BaseModel):
+    name: str
+    sha256: str
+    size: int = Field(description="Bytes.")
+    link: str
+
+
+class SeriesReply(BaseModel):
+    id: Id
+    name: str
+    references: list[SeriesReference]
+    colours: list[PaletteColour] = Field(description="Corrected ones, which the hints of its new jobs get.")
+    created_at: str
+    updated_at: str
+    links: dict[str, str]
+
+
+class SeriesListReply(BaseModel):
+    series: list[SeriesReply]
+    next: str | None = Field(description="Pass it as `cursor` for the series before these; null at the end.")
+
+
+class SeriesColoursRequest(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    colours: list[PaletteColour] = Field(max_length=MAX_COLOURS, description="All that are to hold.")
+
+
+class SeriesPath(Asked):
+    series_id: str
+
+
+class SeriesReferencePath(SeriesPath):
+    index: int = Field(le=MAX_INTEGER)
+
+
+class SeriesListQuery(Asked):
+    limit: int = Field(20, ge=1, le=100)
+    cursor: Id | None = None
+    name: JobName | None = None
+
+
 class QueueReply(BaseModel):
     pages_ahead: int = Field(description="Pages that go before the last of this job's.")
     pages_left: int = Field(description="Pages of this job that have not ended.")
@@ -262,7 +318,7 @@ class TenantReply(BaseModel):
     )
     scopes: list[Scope]
     queued_pages: UsageView = Field(description="Pages that have not ended.")
-    stored_bytes: UsageView = Field(description="Bytes of uploads, pages and results.")
+    stored_bytes: UsageView = Field(description="Bytes of uploads, pages, results and series.")
     requests_per_minute: int | None
 
 

@@ -9,14 +9,18 @@ from api.schemas import (
     ModelView,
     PageCounts,
     PageReply,
+    PaletteColour,
     ReferenceView,
+    SeriesReference,
+    SeriesReply,
     StageTiming,
     TryView,
 )
+from common.colours import read_colours
 from common.imaging import MEDIA_TYPES
 from common.jobs.deliveries import DeliveryStatus
 from common.jobs.garbage import expiry
-from common.jobs.models import Delivery, Page, ReferenceModel
+from common.jobs.models import Delivery, Page, ReferenceModel, Series
 from common.jobs.records import JobView, SetView
 from common.jobs.states import JobKind, JobStatus, ModelStatus, PageStatus
 from common.names import SET_ARTIFACTS, Artifact, Stage
@@ -40,6 +44,7 @@ def view_job(view: JobView, keep_days: float) -> JobReply:
         id=job.id,
         kind=JobKind(job.kind),
         name=job.name,
+        series=view.series,
         status=JobStatus(job.status),
         params=job.params,
         references=[
@@ -55,6 +60,27 @@ def view_job(view: JobView, keep_days: float) -> JobReply:
         expires_at=job.finished_at and iso_time(expiry(job.finished_at, job.keep_days or keep_days)),
         callback_url=job.callback_url,
         links=links,
+    )
+
+
+def view_series(series: Series) -> SeriesReply:
+    here = f"/v1/series/{series.id}"
+    return SeriesReply(
+        id=series.id,
+        name=series.name,
+        references=[
+            SeriesReference(
+                name=reference["name"],
+                sha256=reference["sha256"],
+                size=reference["size"],
+                link=f"{here}/references/{number}",
+            )
+            for number, reference in enumerate(series.references, 1)
+        ],
+        colours=[PaletteColour(old=old, new=new) for old, new in read_colours(series.colours).items()],
+        created_at=iso_time(series.created_at),
+        updated_at=iso_time(series.updated_at),
+        links={"self": here},
     )
 
 

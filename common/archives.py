@@ -92,7 +92,7 @@ def list_contents(file: BinaryIO, name: str, limits: ArchiveLimits | None = None
     entries = [_check_entry(info, name, limits) for info in infos]
     _check_whole(entries, directory_offset, name, limits)
     for entry in entries:
-        if _peek(file, entry).startswith(ARCHIVE_MAGICS):
+        if is_archive(entry.name, _peek(file, entry)):
             raise BadArchiveError(f"{name}: entry {entry.name!r} is an archive: unpack it first")
     files = sorted((entry for entry in entries if not entry.name.endswith("/")), key=lambda one: natural_key(one.name))
     pages = [entry for entry in files if is_page(entry.name)]
@@ -174,6 +174,11 @@ def is_page(name: str) -> bool:
     return not hidden and name.lower().endswith(READ_SUFFIXES)
 
 
+def is_archive(name: str, start: bytes = b"") -> bool:
+    """Whether a file is an archive, by its name or its first bytes."""
+    return name.lower().endswith(ARCHIVE_SUFFIXES) or start.startswith(ARCHIVE_MAGICS)
+
+
 def _natural_part(part: str) -> tuple[tuple[int, int, str], ...]:
     # NFKC makes full-width digits plain ones.
     tokens = re.split(r"([0-9]+)", unicodedata.normalize("NFKC", part).casefold())
@@ -245,7 +250,7 @@ def _check_entry(info: zipfile.ZipInfo, archive: str, limits: ArchiveLimits) -> 
         raise _bad(entry, f"is packed with method {info.compress_type}; we read stored (0) and deflate (8)")
     if info.compress_type == zipfile.ZIP_STORED and info.file_size != info.compress_size:
         raise _bad(entry, "is stored, yet its two sizes differ")
-    if name.lower().endswith(ARCHIVE_SUFFIXES):
+    if is_archive(name):
         raise _bad(entry, "is an archive: unpack it first")
     if info.file_size > limits.max_entry_bytes:
         raise _entry_too_large(entry, limits)

@@ -12,6 +12,7 @@ NurieError                  internal              a bug of ours
 ├── ReusedKeyError          idempotency_key_reused  an Idempotency-Key that belongs to another request
 ├── QuotaError              quota_exceeded        over what the tenant may use
 ├── ConflictError           conflict              not possible in the state that the job is in
+│   └── SeriesChangedError  conflict              a series is no longer what it was seen to be: look again
 ├── ModelMissingError       model_missing         weights that a stage needs are not there or damaged
 ├── TrainingFailedError     training_failed       a reference taught nothing (for example NaN losses)
 ├── CancelledError          cancelled             the job was cancelled while a stage ran
@@ -83,6 +84,10 @@ class ReusedKeyError(NurieError):
 
 class ConflictError(NurieError):
     code = "conflict"
+
+
+class SeriesChangedError(ConflictError):
+    pass
 
 
 class ModelMissingError(NurieError):

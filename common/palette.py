@@ -1,11 +1,18 @@
 """The main colours of a reference, and which of them a colour is nearest to. Pure; for the stages."""
 
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from common.hints import Rgb
+from common.lab import rgb_to_lab
+
 PALETTE_ROUNDS: Final = 20
+SAME_COLOUR: Final = 6.0
+"""ΔE*ab (CIE 1976) within which a colour of another palette is the same one: references that changed a little give a
+palette that changed a little. Below the distance at which two true colours are not one."""
 
 
 def find_palette(samples_lab: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -40,3 +47,24 @@ def find_nearest(points: NDArray[np.float32], centres: NDArray[np.float32]) -> N
     """Index of the nearest of (K, 3) centres for each of (N, 3) points, without an (N, K, 3) array."""
     cross = points @ centres.T
     return np.asarray(np.argmin((centres**2).sum(axis=1) - 2 * cross, axis=1))
+
+
+def match_colours(colours: Mapping[Rgb, Rgb], palette: Sequence[Rgb]) -> dict[Rgb, Rgb]:
+    """Corrected colours of an earlier palette, by the colours of this one that they are meant for.
+
+    Args:
+        colours: new colours by old ones, RGB, 0..255.
+        palette: RGB, 0..255.
+
+    Returns:
+        The new colours, by the colour of the palette that the old one is nearest to in Lab. An old one of which none is
+        within `SAME_COLOUR` is left out; of two that go to the same colour the nearer one holds, then the later one.
+    """
+    if not colours or not palette:
+        return {}
+    old_lab, palette_lab = (rgb_to_lab(np.array([some], dtype=np.uint8))[0] for some in (list(colours), palette))
+    nearest = find_nearest(old_lab, palette_lab)
+    gaps = np.linalg.norm(old_lab - palette_lab[nearest], axis=1)
+    new = list(colours.values())
+    furthest_first = np.argsort(-gaps, kind="stable")
+    return {palette[nearest[k]]: new[k] for k in furthest_first if gaps[k] <= SAME_COLOUR}

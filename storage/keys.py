@@ -29,6 +29,19 @@ def reference(job_id: str, index: int) -> str:
     return f"{job_prefix(job_id)}references/{_number(index)}"
 
 
+def series_prefix(series_id: str) -> str:
+    """Everything of one series lies under this."""
+    return f"series/{_id(series_id)}/"
+
+
+def series_reference(series_id: str, token: str) -> str:
+    """A reference that a series' chapters share; `token` tells those apart that were given to it at different times.
+
+    Were it the digest, who replaces a reference could delete what another submission is about to refer to again.
+    """
+    return f"{series_prefix(series_id)}{_id(token)}"
+
+
 def page_prefix(job_id: str, number: int) -> str:
     """Everything of one page, or of the whole set, lies under this."""
     return f"{job_prefix(job_id)}pages/{_number(number)}/"
@@ -52,8 +65,8 @@ def archive(job_id: str) -> str:
     return f"{job_prefix(job_id)}archive"
 
 
-def archived_extra(job_id: str, index: int) -> str:
-    """A file of the archive that is no page."""
+def extra_file(job_id: str, index: int) -> str:
+    """A file that came with the pages and is none."""
     return f"{job_prefix(job_id)}extras/{_number(index)}"
 
 

@@ -308,6 +308,8 @@ def _content_key(run: StageRun, params: Iterable[str], part: Artifact | None = N
     inputs = {artifact.value: run.claim.artifacts[artifact]["sha256"] for artifact in _INPUTS[run.stage]}
     if run.stage is Stage.METRICS and run.claim.truth is not None:
         inputs["truth"] = run.claim.truth["sha256"]
+    # Only where there are any, so that what is kept without them is found as ever.
+    colours = {"colours": run.claim.colours} if run.stage is Stage.CGAN and run.claim.colours else {}
     return content_key(
         stage=run.stage.value,
         version=CODE_VERSIONS[run.stage],
@@ -316,6 +318,7 @@ def _content_key(run: StageRun, params: Iterable[str], part: Artifact | None = N
         model=run.claim.model_key if run.stage is Stage.CGAN else None,
         weights=run.weights_key,
         **({"part": part.value} if part else {}),
+        **colours,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, delete, func, select
 
 from common.jobs.database import Database
-from common.jobs.models import IdempotencyKey, Job, Page, ReferenceModel, Upload, Worker
+from common.jobs.models import IdempotencyKey, Job, Page, ReferenceModel, Series, Upload, Worker
 from common.jobs.states import JOB_ENDED, ModelStatus
 from common.jobs.store import remove_job
 
@@ -66,11 +66,14 @@ class GarbageStore:
         with self._database.reading() as session:
             return list(session.scalars(query.order_by(Upload.id).limit(limit)))
 
-    def remove_upload(self, upload_id: str) -> str | None:
-        """Delete an upload; returns its object's key, the caller's to delete, or None when somebody else did."""
+    def remove_upload(self, upload_id: str, before: float) -> str | None:
+        """Delete an upload that was announced before then; returns its object's key, the caller's to delete.
+
+        None when somebody else deleted it, or it was announced once more meanwhile.
+        """
         with self._database.writing() as session:
             upload = session.get(Upload, upload_id, with_for_update=True)
-            if upload is None:
+            if upload is None or upload.created_at >= before:
                 return None
             session.delete(upload)
             return upload.storage_key
@@ -78,6 +81,12 @@ class GarbageStore:
     def known_uploads(self, upload_ids: Collection[str]) -> set[str]:
         with self._database.reading() as session:
             return set(session.scalars(select(Upload.id).where(Upload.id.in_(upload_ids))))
+
+    def series_references(self, series_ids: Collection[str]) -> set[str]:
+        """The keys that these series refer to; none where there is no such series."""
+        query = select(Series.references).where(Series.id.in_(series_ids))
+        with self._database.reading() as session:
+            return {reference["key"] for references in session.scalars(query) for reference in references}
 
     def unused_models(self, before: float, limit: int, after: str = "") -> list[str]:
         """Keys of models last used before then that no job refers to, those behind `after`, in order."""

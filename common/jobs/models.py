@@ -104,6 +104,22 @@ class ReferenceModel(Base):
     used_at: Mapped[float] = mapped_column(Float)
 
 
+class Series(Base):
+    """What the chapters of one work have in common."""
+
+    __tablename__ = "series"
+    __table_args__ = (Index(None, "tenant_id", "name", unique=True), Index(None, "tenant_id", "id"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)  # sorts by time of creation
+    tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"))
+    name: Mapped[str] = mapped_column(Text)
+    references: Mapped[list[dict[str, Any]]] = mapped_column("references_", JSON)  # [{name, key, sha256, size}]
+    colours: Mapped[list[dict[str, list[int]]]] = mapped_column(JSON)  # corrected ones: [{old, new}], RGB
+    stored_bytes: Mapped[int] = mapped_column(BigInteger)  # of its references
+    created_at: Mapped[float] = mapped_column(Float)
+    updated_at: Mapped[float] = mapped_column(Float)
+
+
 class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = (Index(None, "tenant_id", "id"), Index(None, "status"))
@@ -118,6 +134,9 @@ class Job(Base):
     references: Mapped[list[dict[str, Any]]] = mapped_column("references_", JSON)  # [{name, key, sha256}]
     # {real: [{name, key, sha256}], output: […]} of an evaluation
     sets: Mapped[dict[str, list[dict[str, Any]]] | None] = mapped_column(JSON(none_as_null=True))
+    series_id: Mapped[str | None] = mapped_column(ForeignKey("series.id", ondelete="SET NULL"), index=True)
+    # Corrected ones, which fresh hints get: the series' when the job was made, and its own since
+    colours: Mapped[list[dict[str, list[int]]]] = mapped_column(JSON, default=list, server_default="[]")
     # None in an evaluation, which trains nothing
     model_key: Mapped[str | None] = mapped_column(ForeignKey("reference_models.key"), index=True)
     archive_key: Mapped[str | None] = mapped_column(Text)  # what was sent, until control has unpacked it
@@ -127,7 +146,7 @@ class Job(Base):
     revision: Mapped[int] = mapped_column(Integer, default=0)  # counts packagings: names the result's object
     keep_days: Mapped[float | None] = mapped_column(Float)  # after its end; None: as the settings say
     callback_url: Mapped[str | None] = mapped_column(Text)  # told when the job ends
-    # Files of the archive that are no pages, given back as they were: [{name, key, sha256, size}], or {name, error}
+    # Files beside the pages, given back as they were: [{name, key, sha256, size}], or {name, error}
     extras: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list, server_default="[]")
     stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # what is not a page's
     created_at: Mapped[float] = mapped_column(Float)

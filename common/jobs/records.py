@@ -18,6 +18,21 @@ class NewPage:
 
 
 @dataclass(frozen=True)
+class SeriesUse:
+    """The series that a job to be belongs to, and what becomes of its references."""
+
+    id: str  # of the series, or of the one that is made with the job
+    name: str
+    seen: list[dict[str, Any]] | None  # its references when it was looked up; None: there was no such series
+    references: list[dict[str, Any]]  # what they are from now on: [{name, key, sha256, size}]
+
+    @property
+    def size(self) -> int:
+        """Bytes of the references from now on."""
+        return sum(reference["size"] for reference in self.references)
+
+
+@dataclass(frozen=True)
 class NewJob:
     id: str
     tenant_id: str
@@ -28,8 +43,10 @@ class NewJob:
     archive_name: str | None = None
     keep_days: float | None = None  # after its end; None: as the settings say
     callback_url: str | None = None  # told when the job ends
-    stored_bytes: int = 0  # references, truths, archive
+    stored_bytes: int = 0  # references, truths, archive, extras
     name: str | None = None
+    extras: list[dict[str, Any]] = field(default_factory=list)  # [{name, key, sha256, size}]
+    series: SeriesUse | None = None
 
 
 @dataclass(frozen=True)
@@ -73,6 +90,7 @@ class JobView:
     model: ReferenceModel | None
     counts: dict[str, int] = field(default_factory=dict)  # page status → number of pages
     whole_set: SetView | None = None  # None where nothing is scored together
+    series: str | None = None  # its name
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """What the API does to the truth: create, read, cancel, retry, correct and delete jobs."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import BigInteger, and_, bindparam, cast, delete, func, or_, select, update
@@ -9,11 +9,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from common.errors import ConflictError, NotFoundError
+from common.hints import Rgb
 from common.jobs.database import Database
 from common.jobs.deliveries import queue_news
 from common.jobs.ids import content_key, is_id, sha256_hex
-from common.jobs.models import WHOLE_SET, Attempt, Delivery, Job, Page, ReferenceModel, Tenant, Upload
+from common.jobs.models import WHOLE_SET, Attempt, Delivery, Job, Page, ReferenceModel, Series, Tenant
 from common.jobs.records import JobVersion, JobView, NewEvaluation, NewHints, NewJob, NewPage, PageVersion, SetView
+from common.jobs.series import hold_series, lock_series_of, remember_colours, set_references
 from common.jobs.states import (
     JOB_ENDED,
     JOB_OPEN,
@@ -41,6 +43,7 @@ _VERSION = (
         ReferenceModel.status,
         Job.updated_at,
         Job.revision,
+        Job.series_id,
         ReferenceModel.progress,
         ReferenceModel.attempt,
         ReferenceModel.failures,
@@ -80,37 +83,32 @@ class JobStore:
                 except IntegrityError:
                     return  # another process was first: the tenant is there
 
-    def add_upload(self, upload: Upload, limits: Limits = UNLIMITED) -> None:
-        """Raises QuotaError."""
-        with self._database.writing() as session:
-            require_room(session, upload.tenant_id, limits, new_bytes=upload.size)
-            session.add(upload)
-
-    def has_upload(self, upload_id: str) -> bool:
-        with self._database.reading() as session:
-            return session.get(Upload, upload_id) is not None
-
-    def get_upload(self, tenant_id: str, upload_id: str) -> Upload:
-        with self._database.reading() as session:
-            upload = session.get(Upload, upload_id) if is_id(upload_id) else None
-        if upload is None or upload.tenant_id != tenant_id:
-            raise NotFoundError(f"no upload {upload_id}")
-        return upload
-
     def create_job(self, new: NewJob, limits: Limits = UNLIMITED) -> None:
-        """Insert a job and its pages in one transaction. Raises QuotaError, ConflictError (there already)."""
+        """Insert a job and its pages in one transaction, and what becomes of its series.
+
+        Raises:
+            QuotaError: there is no room for it.
+            ConflictError: it is there already.
+            SeriesChangedError: its series is not what it was seen to be.
+        """
         now = time.time()
         key = model_key(new.references, new.params)
         of_pages = sum(page.source["size"] for page in new.pages if page.source)
         with self._database.writing() as session:
-            room = {"pages": len(new.pages), "new_bytes": new.stored_bytes + of_pages}
+            series = hold_series(session, new.tenant_id, new.series) if new.series else None
+            grown = new.series.size - series.stored_bytes if new.series and series else 0
+            room = {"pages": len(new.pages), "new_bytes": new.stored_bytes + of_pages + grown}
             require_room(session, new.tenant_id, limits, **room)
             _require_new(session, new.id)
             _ensure_model(session, key, now)
+            if series and new.series:
+                set_references(series, new.series, now)
             session.flush()
             job = Job(
                 id=new.id,
                 tenant_id=new.tenant_id,
+                series_id=series and series.id,
+                colours=series.colours if series else [],
                 kind=JobKind.COLORIZE,
                 name=new.name,
                 status=JobStatus.QUEUED,
@@ -118,6 +116,7 @@ class JobStore:
                 pages_total=len(new.pages),
                 references=new.references,
                 model_key=key,
+                extras=new.extras,
                 archive_key=new.archive_key,
                 archive_name=new.archive_name,
                 unpacked=new.archive_key is None,
@@ -257,16 +256,34 @@ class JobStore:
             return len(failed)
 
     def set_hints(
-        self, tenant_id: str, job_id: str, new_hints: dict[int, NewHints], limits: Limits = UNLIMITED
+        self,
+        tenant_id: str,
+        job_id: str,
+        new_hints: dict[int, NewHints],
+        limits: Limits = UNLIMITED,
+        colours: Mapping[Rgb, Rgb] | None = None,
     ) -> None:
         """Give pages, by number, other hints and run them again from s2p: all of them, or none.
 
+        Args:
+            tenant_id: whose job it is.
+            job_id: the job.
+            new_hints: by page; none where only `colours` are remembered.
+            limits: what the tenant may have under way.
+            colours: corrected ones that led to the new hints, for the job and its series to remember.
+
         Raises:
             ConflictError: a page or its job is under way, cancelled, or was skipped, or its hints have changed.
+            InputError: job or series would have too many corrected colours.
             QuotaError: so many pages more may not be under way.
         """
         with self._database.writing() as session:
+            series = lock_series_of(session, job_id) if colours else None
             job = _own_job(session, tenant_id, job_id, lock=True)
+            if colours:
+                remember_colours(job, series, colours)
+            if not new_hints:
+                return
             pages = _pages(session, job_id, sorted(new_hints))
             for page in pages:
                 _require_correctable(page)
@@ -327,7 +344,8 @@ class JobStore:
             )
         ).one_or_none()
         model = session.get_one(ReferenceModel, job.model_key) if job.model_key else None
-        return JobView(job, model, counts, SetView(*whole_set) if whole_set else None)
+        series = session.scalar(select(Series.name).where(Series.id == job.series_id)) if job.series_id else None
+        return JobView(job, model, counts, SetView(*whole_set) if whole_set else None, series)
 
 
 def _digest(row: Iterable[object]) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from common.api_keys import Scope, digest, granted, is_key_of, is_tenant_id, key_id, make_key
 from common.errors import ConflictError, InputError, NotFoundError, QuotaError
 from common.jobs.database import Database
-from common.jobs.models import WHOLE_SET, ApiKey, Job, Page, Tenant, Upload
+from common.jobs.models import WHOLE_SET, ApiKey, Job, Page, Series, Tenant, Upload
 from common.jobs.states import PAGE_ENDED
 from common.settings import Settings
 from common.webhooks import make_secret
@@ -169,6 +169,12 @@ def ensure_webhook_secret(session: Session, tenant_id: str) -> str:
     return tenant.webhook_secret
 
 
+def lock_tenant(session: Session, tenant_id: str) -> None:
+    """Have whoever else adds something of this tenant wait until the caller's transaction has ended."""
+    # Not the key: see feeding's own lock.
+    session.get_one(Tenant, tenant_id, with_for_update={"key_share": True}, populate_existing=True)
+
+
 def require_room(session: Session, tenant_id: str, limits: Limits, *, pages: int = 0, new_bytes: int = 0) -> None:
     """Refuse what would be over a tenant's limits, inside the transaction that adds it.
 
@@ -177,8 +183,7 @@ def require_room(session: Session, tenant_id: str, limits: Limits, *, pages: int
     """
     if limits.queued_pages is None and limits.stored_bytes is None:
         return
-    # Two submissions at once must not both find the same room. Not the key: see feeding's own lock.
-    session.get_one(Tenant, tenant_id, with_for_update={"key_share": True}, populate_existing=True)
+    lock_tenant(session, tenant_id)  # two submissions at once must not both find the same room
     used = _usage(session, tenant_id)
     asked = (
         ("pages", used.queued_pages, pages, limits.queued_pages, "pages are under way"),
@@ -203,7 +208,9 @@ def _usage(session: Session, tenant_id: str) -> Usage:
     )
     job_bytes = session.scalar(select(func.coalesce(func.sum(Job.stored_bytes), 0)).where(Job.tenant_id == tenant_id))
     upload_bytes = session.scalar(select(func.coalesce(func.sum(Upload.size), 0)).where(Upload.tenant_id == tenant_id))
-    return Usage(queued or 0, int(page_bytes) + int(job_bytes or 0) + int(upload_bytes or 0))
+    of_series = select(func.coalesce(func.sum(Series.stored_bytes), 0)).where(Series.tenant_id == tenant_id)
+    series_bytes = session.scalar(of_series)
+    return Usage(queued or 0, sum(int(some or 0) for some in (page_bytes, job_bytes, upload_bytes, series_bytes)))
 
 
 def _tenant(session: Session, tenant_id: str) -> Tenant:

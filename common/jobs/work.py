@@ -40,6 +40,7 @@ class Claim:
     truth: dict[str, str] | None  # {key, sha256}
     model_key: str  # empty in a job that has no model
     model_attempt: int  # of the training that made it
+    colours: list[dict[str, list[int]]]  # corrected ones, which fresh hints get: [{old, new}]
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,7 @@ class WorkStore:
             params = page_params(job, page)
             model = session.get_one(ReferenceModel, job.model_key) if job.model_key else None
             key, trained = (model.key, model.attempt) if model else ("", 0)
-            return Claim(ref, page.name, params, dict(page.artifacts), truth or None, key, trained)
+            return Claim(ref, page.name, params, dict(page.artifacts), truth or None, key, trained, job.colours)
 
     def renew_page(self, ref: PageRef, stage: Stage) -> bool:
         """Renew the lease; False when the page is no longer this run's."""

@@ -32,12 +32,19 @@ class Shape:
     expected: dict[str, str]
     grey: list[str]
     options: list[str] = field(default_factory=list)
-    build: Callable[["Shape", Path], list[Path]] = field(default=lambda shape, folder: _as_archive(shape, folder))
+    build: "Builder | None" = None
     comment: bytes = b""
     raw_names: dict[str, bytes] = field(default_factory=dict)
     unicode_paths: bool = False
     deflated: bool = False
     tolerance: int = 0
+
+    def make(self, folder: Path) -> list[Path]:
+        """Put it there; what to name on the command line."""
+        return (self.build or _as_archive)(self, folder)
+
+
+Builder = Callable[[Shape, Path], list[Path]]
 
 
 def chapter(*names: str, start: int = 1, **others: bytes) -> dict[str, bytes]:
@@ -200,7 +207,9 @@ def _shapes() -> dict[str, Shape]:
         "very long names": simple("x" * 210 + "1.png", "y" * 60 + "/" + "z" * 180 + "2.png"),
         "names for other systems": simple("what? who: where.png", "tell*me|all.png"),
         "a ZIP stays one": simple("1.png", "2.png", build=as_zip),
-        "a folder": simple("1.png", "sub/2.png", extras={"ComicInfo.xml": INFO, "sub/notes.txt": b"n"}, build=as_folder),
+        "a folder": simple(
+            "1.png", "sub/2.png", extras={"ComicInfo.xml": INFO, "sub/notes.txt": b"n"}, build=as_folder
+        ),
         "a folder into an archive": simple(
             "1.png", "2.png", "10.png", extras={"ComicInfo.xml": INFO}, build=as_folder, options=["-o", "out.cbz"]
         ),

@@ -1,4 +1,4 @@
-"""A chapter of 200 pages, while clients and the API are killed and the network is cut: nothing is lost or sent twice."""
+"""A chapter of 200 pages, clients and API killed, the network cut: nothing is lost, or sent twice."""
 
 import json
 import signal
@@ -102,7 +102,7 @@ def test_the_first_interrupt_leaves_the_job_and_wait_takes_it_home(shell: Shell,
         process = shell.start("colorize", "1.png", "-r", "cover.png", "-o", "out.png")
         wait_for(lambda: json.dumps(service.ask("GET", "/v1/jobs?limit=1")) != seen)
         job = service.ask("GET", "/v1/jobs?limit=1")["jobs"][0]["id"]
-        wait_for(lambda: (shell.folder / "home" / "state" / "nurie" / "jobs" / f"{job}.json").exists())
+        wait_for((shell.folder / "home" / "state" / "nurie" / "jobs" / f"{job}.json").exists)
         ended = shell.interrupt(process)
         assert ended.code == 130
         assert f"nurie wait {job}" in ended.err

@@ -14,7 +14,7 @@ from tests.client.shapes import DATE, SHAPES, Shape, as_folder, read_entries, si
 def test_a_chapter_comes_back_in_its_own_shape(shell: Shell, name: str):
     shape = SHAPES[name]
     (shell.folder / "in").mkdir()
-    inputs = shape.build(shape, shell.folder / "in")
+    inputs = shape.make(shell.folder / "in")
     before = {path: path.read_bytes() for path in shell.folder.rglob("*") if path.is_file()}
     ended = shell.run("colorize", *inputs, "-r", "cover.png", "--json", *shape.options)
     assert ended.code == 0, ended.err
@@ -39,7 +39,7 @@ def check_same(shape: Shape, found: dict[str, bytes], *, ordered: bool) -> None:
 
 def test_an_archive_keeps_its_dates_its_comment_and_its_packing(shell: Shell):
     shape = simple("01.png", extras={"credits.txt": b"night scans\n" * 100}, deflated=True, comment=b"a comment")
-    (path,) = shape.build(shape, shell.folder)
+    (path,) = shape.make(shell.folder)
     assert shell.run("colorize", path, "-r", "cover.png").code == 0
     with zipfile.ZipFile(shell.folder / "ch12-coloured.cbz") as archive:
         assert archive.comment == b"a comment"
@@ -52,7 +52,7 @@ def test_an_archive_keeps_its_dates_its_comment_and_its_packing(shell: Shell):
 def test_several_chapters_at_once_each_come_back(shell: Shell):
     shapes = {f"ch{number}": simple(f"{number}.png", "x.png") for number in (1, 2, 10)}
     for name, shape in shapes.items():
-        (path,) = shape.build(shape, shell.folder)
+        (path,) = shape.make(shell.folder)
         path.rename(shell.folder / f"{name}.cbz")
     ended = shell.run("colorize", "ch*.cbz", "-r", "cover.png", "-o", "done", "--json")
     assert ended.code == 0, ended.err
@@ -65,7 +65,7 @@ def test_a_folder_of_archives_is_all_of_them(shell: Shell):
     (shell.folder / "season").mkdir()
     shape = simple("1.png")
     for name in ("a.cbz", "b.zip"):
-        (path,) = shape.build(shape, shell.folder)
+        (path,) = shape.make(shell.folder)
         path.rename(shell.folder / "season" / name)
     assert shell.run("colorize", "season", "-r", "cover.png", "-o", "done").code == 0
     assert sorted(path.name for path in (shell.folder / "done").iterdir()) == ["a.cbz", "b.zip"]
@@ -97,7 +97,7 @@ def test_pages_of_the_same_name_in_two_folders_are_told_apart(shell: Shell):
 )
 def test_what_cannot_be_is_refused_before_anything_is_sent(shell: Shell, arguments: list[str], said: str):
     shape = simple("1.png")
-    (path,) = shape.build(shape, shell.folder)
+    (path,) = shape.make(shell.folder)
     as_folder(shape, shell.folder)
     (shell.folder / "1.png").write_bytes(shape.files["1.png"])
     for folder in ("a", "empty"):

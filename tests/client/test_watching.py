@@ -46,7 +46,7 @@ def record(shell: Shell, name: str) -> dict[str, object]:
 def test_what_lands_is_coloured(shell: Shell, inbox: Path, wait_for: Callable[..., None]):
     shape = simple("1.png", "2.png")
     with watching(shell):
-        (archive,) = shape.build(shape, shell.folder)
+        (archive,) = shape.make(shell.folder)
         archive.rename(inbox / "ch12.cbz")
         as_folder(simple("a.png"), shell.folder)[0].rename(inbox / "ch13")
         (inbox / "7.jpg").write_bytes(draw_page(7, kind="JPEG"))
@@ -60,7 +60,7 @@ def test_what_lands_is_coloured(shell: Shell, inbox: Path, wait_for: Callable[..
 
 def test_a_restart_goes_on_and_does_nothing_twice(shell: Shell, inbox: Path, service, wait_for: Callable[..., None]):
     shape = simple("1.png", "2.png")
-    (archive,) = shape.build(shape, shell.folder)
+    (archive,) = shape.make(shell.folder)
     archive.rename(inbox / "first.cbz")
     with watching(shell) as process:
         wait_for(lambda: record(shell, "first.cbz")["status"] == "succeeded")
@@ -117,7 +117,7 @@ def looked(watcher: _Begun) -> list[str]:
 def test_a_half_copied_archive_is_left_alone_however_long_it_stays(tmp_path: Path):
     (inbox := tmp_path / "in").mkdir()
     shape = simple("1.png", "2.png")
-    (archive,) = shape.build(shape, tmp_path)
+    (archive,) = shape.make(tmp_path)
     whole = archive.read_bytes()
     watcher = _Begun(inbox, tmp_path / "out")
     (inbox / "ch12.cbz").write_bytes(whole[: len(whole) // 2])

@@ -26,10 +26,11 @@ SEED = "8"
 def test_every_answer_is_one_that_the_document_names(auth: str, tmp_path: Path) -> None:
     with Service(tmp_path, auth) as service:
         jobs = [_submit(service) for _ in range(JOBS)]
+        (series,) = service.ask("GET", "/v1/series")["series"]
         (tmp_path / "jobs").write_text("\n".join(jobs))
         for job_id in jobs[: JOBS // 3]:
             service.ask("POST", f"/v1/jobs/{job_id}/cancel")
-        report = _run(service, tmp_path)
+        report = _run(service, tmp_path, series["id"])
     failures = json.dumps(report["failures"], indent=1)[:5000]
     assert report["exit_code"] == 0, failures
     assert report["complete"]
@@ -37,7 +38,7 @@ def test_every_answer_is_one_that_the_document_names(auth: str, tmp_path: Path) 
     assert '"level": "error"' not in service.log()
 
 
-def _run(service: Service, folder: Path) -> dict:
+def _run(service: Service, folder: Path, series_id: str) -> dict:
     report = folder / "report.json"
     command = [
         str(Path(sys.executable).with_name("schemathesis")),
@@ -50,6 +51,7 @@ def _run(service: Service, folder: Path) -> dict:
     environment = os.environ | {
         "SCHEMATHESIS_HOOKS": "tests.contract.hooks",
         "NURIE_CONTRACT_JOBS": str(folder / "jobs"),
+        "NURIE_CONTRACT_SERIES": series_id,
         "PYTHONPATH": str(ROOT),
         "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis"),
     }
@@ -70,5 +72,6 @@ def _submit(service: Service) -> str:
         + b"\r\n"
         for field, name, data in parts
     )
+    body += f'--{boundary}\r\nContent-Disposition: form-data; name="series"\r\n\r\nNight Scans\r\n'.encode()
     body += f"--{boundary}--\r\n".encode()
     return service.ask("POST", "/v1/jobs", body, f"multipart/form-data; boundary={boundary}")["id"]

@@ -7,11 +7,13 @@ from typing import Any
 
 from celery import Task, signals
 
+from common.colours import read_colours
 from common.errors import CancelledError, ModelLostError, ModelMissingError, NotFoundError, NurieError, OutageError
 from common.imaging import decode_image, is_coloured
 from common.jobs.work import WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
 from common.names import PAGE_TASKS, TRAIN_TASK, Artifact, Stage
+from common.palette import match_colours
 from storage import keys
 from workers.celery import app
 from workers.cgan import presets
@@ -66,7 +68,8 @@ def draft_page(run: StageRun) -> None:
     run.weights = f"reference model {run.claim.model_key}"
     run.write_picture(Artifact.DRAFT, result.draft_rgb)
     run.write_picture(Artifact.REGIONS, result.regions)
-    run.write(Artifact.HINTS, result.hints.to_json())
+    corrected = match_colours(read_colours(run.claim.colours), result.hints.palette)
+    run.write(Artifact.HINTS, result.hints.recolour(corrected).to_json())
 
 
 def train_model(resources: Resources, key: str, job_id: str, attempt: int) -> None:

@@ -110,14 +110,15 @@ def _last_picture(page: Page) -> Artifact:
 
 
 def _free_name(name: str, taken: set[str]) -> str:
-    """`a.jpg` and `a.png` both become `a.png`: the second one is called `a-2.png`.
+    """`a.jpg` and `a.png` both become `a.png`: the second one is called `a_2.png`.
 
+    '_' sorts behind '.', and '-' before it: so readers that go by plain byte order, as many do, keep the two in order.
     Names that some system takes for the same are the same: in other case, or composed in another way.
     """
     path, count, free = PurePosixPath(name), 1, name
     while _folded(free) in taken:
         count += 1
-        free = str(path.with_stem(f"{path.stem}-{count}"))
+        free = str(path.with_stem(f"{path.stem}_{count}"))
     taken.add(_folded(free))
     return free
 

@@ -30,6 +30,7 @@ HINTS_GRACE_S = 3600.0
 Item = TypeVar("Item")
 
 _MODEL = re.compile(r"models/cgan/(?P<key>[0-9a-f]{64})\.(safetensors|json)")
+_REFERENCE = re.compile(r"series/(?P<series>[0-9a-f]{32})/(?P<token>[0-9a-f]{32})")
 _ATTEMPT = re.compile(r"a(?P<attempt>[0-9]+)/")
 _HINTS = re.compile(r"user/(?P<token>[0-9a-f]{32})\.json")
 _STAGE_FOLDER = re.compile(r"stages/[^/]+/[^/]+/")
@@ -65,6 +66,7 @@ class Sweeper:
             self._orphaned_jobs,
             self._old_uploads,
             self._orphaned_uploads,
+            self._orphaned_references,
             self._unused_models,
             self._orphaned_models,
             self._unused_stage_results,
@@ -98,7 +100,7 @@ class Sweeper:
     def _old_uploads(self) -> Iterator[None]:
         before = time.time() - self._settings.upload_keep_hours * 3600
         for upload_id in _all(lambda limit, after: self._garbage.old_uploads(before, limit, after)):
-            key = self._garbage.remove_upload(upload_id)
+            key = self._garbage.remove_upload(upload_id, before)
             if key is not None:
                 self._store.delete(key)
             yield
@@ -110,6 +112,18 @@ class Sweeper:
             old = [upload_id for upload_id in by_id if _is_older(upload_id, before)]
             for upload_id in _without(old, self._garbage.known_uploads):
                 self._store.delete(by_id[upload_id])
+            yield
+
+    def _orphaned_references(self) -> Iterator[None]:
+        """Those of series that are gone, and those that were replaced or that came to nothing."""
+        before = time.time() - ORPHAN_AGE_S
+        for listed in _batches(self._store.list_keys("series/")):
+            found = [match for match in map(_REFERENCE.fullmatch, listed) if match]
+            old = [match for match in found if _is_older(match["token"], before)]
+            kept = self._garbage.series_references({match["series"] for match in old}) if old else set()
+            for match in old:
+                if match[0] not in kept:
+                    self._store.delete(match[0])
             yield
 
     def _unused_models(self) -> Iterator[None]:

@@ -73,7 +73,7 @@ def _keep_extras(
             get_logger(__name__).warning("an extra is left out", job=job_id, reason=str(error))
             kept.append({"name": entry.name, "error": str(error)})
         else:
-            kept.append({"name": entry.name} | _keep(store, keys.archived_extra(job_id, index), data))
+            kept.append({"name": entry.name} | _keep(store, keys.extra_file(job_id, index), data))
     return kept
 
 

@@ -68,6 +68,7 @@ def rules(app) -> Iterator[tuple[str, str]]:
 
 def path_of(rule: str, job_id: str) -> str:
     values = {"job_id": job_id, "number": "1", "artifact": "source", "index": "1", "upload_id": "0" * 32}
+    values["series_id"] = job_id
     return re.sub(r"<(?:[a-z]+:)?(\w+)>", lambda match: values[match[1]], rule)
 
 
@@ -101,6 +102,19 @@ def test_every_route_with_an_id_answers_404_to_another_tenant_and_changes_nothin
         reply = theirs.open(path, method=method, **bodies(method))
         assert (reply.status_code, reply.json["code"]) == (404, "not_found"), (method, path)
     assert ours.get(f"/v1/jobs/{job['id']}").json == before
+
+
+def test_every_route_with_a_series_answers_404_to_another_tenant_and_changes_nothing(app, ours, theirs):
+    submit(ours, **FILES, series="ours")
+    (before,) = ours.get("/v1/series").json["series"]
+    asked = [(method, path_of(rule, before["id"])) for method, rule in rules(app) if "series_id" in rule]
+    assert len(asked) == 4
+    for method, path in asked:
+        reply = theirs.open(path, method=method, **bodies(method))
+        assert (reply.status_code, reply.json["code"]) == (404, "not_found"), (method, path)
+    assert ours.get("/v1/series").json["series"] == [before]
+    assert theirs.get("/v1/series").json["series"] == []
+    assert submit(theirs, pages=FILES["pages"], series="ours").status_code == 400
 
 
 def test_every_route_under_v1_refuses_a_key_without_the_scope(app, tenants, ours):

@@ -1,6 +1,7 @@
 """Who meets at the truth at the same moment: nothing is sent, claimed or counted twice."""
 
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -9,12 +10,17 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from common.colours import read_colours
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
 from common.jobs.feeding import MESSAGES_PER_SLOT
-from common.jobs.models import LOCAL_TENANT
+from common.jobs.ids import new_id
+from common.jobs.models import LOCAL_TENANT, Upload
+from common.jobs.records import NewJob, SeriesUse
+from common.jobs.series import SeriesStore
 from common.jobs.states import JobStatus
 from common.jobs.store import JobStore
+from common.jobs.uploads import UploadStore
 from common.jobs.work import StageOutcome, WorkStore
 from common.names import Stage
 from common.params import JobParams
@@ -169,6 +175,32 @@ def test_submissions_at_once_share_tenant_and_model(chapters, database, dispatch
         digest = f"{number:064}"
         at_once(*(partial(chapters.submit, pages=1, reference=digest) for _ in stores))
         assert len(dispatch.start_trainings()) == 1
+
+
+def test_of_two_that_announce_the_same_file_at_once_both_get_one_upload(database, jobs, second):
+    stores = (UploadStore(database), UploadStore(second))
+    for number in range(ROUNDS):
+        told = {"tenant_id": LOCAL_TENANT, "filename": "a", "size": 1, "sha256": f"{number:064}"}
+        ids = [new_id() for _ in stores]
+        both = [Upload(id=one, storage_key=one, created_at=time.time(), **told) for one in ids]
+        found = at_once(
+            *(partial(store.announce, upload, keep_s=60) for store, upload in zip(stores, both, strict=True))
+        )
+        assert len({one.upload.id for one in found}) == 1
+        assert sorted(one.is_new for one in found) == [False, True]
+
+
+def test_a_series_that_is_deleted_while_one_of_its_jobs_is_corrected_holds_nobody_up(database, jobs, second):
+    colours = {(1, 2, 3): (4, 5, 6)}
+    for _ in range(ROUNDS):
+        series = SeriesUse(new_id(), "one", None, [])
+        references = [{"name": "r.png", "key": "r", "sha256": "0" * 64, "size": 1}]
+        job_id = new_id()
+        jobs.create_job(NewJob(job_id, LOCAL_TENANT, JobParams(), [], references, series=series))
+        correct = partial(JobStore(second).set_hints, LOCAL_TENANT, job_id, {}, colours=colours)
+        at_once(correct, partial(SeriesStore(database).delete, LOCAL_TENANT, series.id))
+        job = jobs.get_job(LOCAL_TENANT, job_id).job
+        assert (job.series_id, read_colours(job.colours)) == (None, colours)
 
 
 def test_processes_that_migrate_at_once_wait_for_each_other(empty_database):

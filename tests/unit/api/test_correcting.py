@@ -5,9 +5,10 @@ import json
 import pytest
 
 from api.context import Context
+from common.colours import merge_colours, read_colours
 from common.errors import InputError
 from common.hints import Hint, Hints, Rgb, parse_hints
-from common.jobs.models import LOCAL_TENANT
+from common.jobs.models import LOCAL_TENANT, Job
 from common.jobs.tenants import Limits
 from common.names import Artifact, Stage
 from storage import keys
@@ -47,14 +48,16 @@ def test_an_entry_must_be_in_the_palette():
 class Drafted:
     """A house of the API's own store, whose pages' hints go with these entries."""
 
-    def __init__(self, client, context, house: House, *entries: tuple[int | None, ...], params: str = "{}") -> None:
+    def __init__(
+        self, client, context, house: House, *entries: tuple[int | None, ...], params: str = "{}", **fields: object
+    ) -> None:
         self.client, self.house, self.entries = client, house, entries
         house.store = context.store
         house.resources = house.resources.__class__(
             house.settings, house.resources.work, context.store, house.resources.broker
         )
         pages = [(picture(seed=number), f"{number}.png") for number in range(len(entries))]
-        reply = submit(client, pages=pages, references=[(picture(coloured=True), "r.png")], params=params)
+        reply = submit(client, pages=pages, references=[(picture(coloured=True), "r.png")], params=params, **fields)
         self.job_id = reply.json["id"]
         house.chapters.train()
 
@@ -93,6 +96,52 @@ def test_only_the_pages_that_have_the_colour_run_again_from_s2p(client, context,
     assert drafted.colours(2) == [(9, 9, 9)]
     assert drafted.recolour((RED, PURPLE)).json == {"pages": []}
     assert len(user_hints(drafted)) == 2
+
+
+def remembered(context, drafted: Drafted) -> dict[Rgb, Rgb]:
+    return read_colours(context.jobs.get_job(LOCAL_TENANT, drafted.job_id).job.colours)
+
+
+def test_a_job_remembers_its_corrections_for_pages_that_are_drafted_again(client, context, house):
+    drafted = Drafted(client, context, house, (1, 2), (0,))
+    drafted.run()
+    assert remembered(context, drafted) == {}
+    assert drafted.recolour((RED, PURPLE), (PAPER, STRANGE)).status_code == 202
+    assert remembered(context, drafted) == {RED: PURPLE, PAPER: STRANGE}
+    house.run_all(drafted.work)
+    drafted.recolour((PAPER, PAPER))
+    assert remembered(context, drafted) == {RED: PURPLE}
+    house.run_all(drafted.work)
+    params = {"saturation": 1.5}
+    assert client.patch(f"/v1/jobs/{drafted.job_id}/pages/1/params", json=params).json == {"stage": "cgan"}
+    claims = []
+    house.run_all(lambda run: (claims.append(run.claim.colours), drafted.work(run)))
+    assert claims[0] == [{"old": list(RED), "new": list(PURPLE)}]
+
+
+def test_a_correction_that_changes_no_page_is_remembered_too_as_one_that_is_sent_again(client, context, house):
+    drafted = Drafted(client, context, house, (1,))
+    drafted.run()
+    assert drafted.recolour((PAPER, STRANGE)).json == {"pages": []}
+    assert remembered(context, drafted) == {PAPER: STRANGE}
+    assert client.get(f"/v1/jobs/{drafted.job_id}").json["status"] == "succeeded"
+
+
+@on_sqlite
+def test_what_is_refused_is_not_remembered(client, context, house, monkeypatch):
+    drafted = Drafted(client, context, house, (1,), (1,))
+    drafted.run()
+    assert drafted.recolour((STRANGE, PURPLE)).status_code == 400
+    with monkeypatch.context() as patch:
+        patch.setattr(Context, "limits", Limits(queued_pages=1))
+        assert drafted.recolour((RED, PURPLE)).status_code == 429
+    with context.database.writing() as session:
+        many = merge_colours([], {(1, 1, blue): RED for blue in range(256)}, "it")
+        session.get_one(Job, drafted.job_id).colours = many
+    reply = drafted.recolour((RED, PURPLE))
+    assert (reply.status_code, "the limit is 256" in reply.json["detail"]) == (400, True)
+    assert user_hints(drafted) == []
+    assert context.jobs.get_job(LOCAL_TENANT, drafted.job_id).job.colours == many
 
 
 @on_sqlite
@@ -137,12 +186,12 @@ def test_hints_that_changed_meanwhile_are_not_lost(client, context, house, monke
     drafted.run()
     set_hints = context.jobs.set_hints
 
-    def after_another_correction(tenant_id, job_id, new_hints, limits):
+    def after_another_correction(tenant_id, job_id, *given):
         monkeypatch.setattr(context.jobs, "set_hints", set_hints)
         theirs = hints_with(None).to_json()
         assert client.put(f"/v1/jobs/{job_id}/pages/2/hints", json=json.loads(theirs)).status_code == 202
         house.run_all(drafted.work)
-        return set_hints(tenant_id, job_id, new_hints, limits)
+        return set_hints(tenant_id, job_id, *given)
 
     monkeypatch.setattr(context.jobs, "set_hints", after_another_correction)
     reply = drafted.recolour((RED, PURPLE))

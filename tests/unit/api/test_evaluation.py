@@ -200,7 +200,7 @@ def test_limits_hold_for_evaluations_and_leave_nothing(client, context, monkeypa
 def test_a_file_that_was_never_sent_leaves_nothing_of_the_others(client, context):
     real = upload(client, context, COLOURED, "1.png")
     never = "f" * 32
-    context.jobs.add_upload(
+    context.uploads.announce(
         Upload(
             id=never,
             tenant_id=LOCAL_TENANT,

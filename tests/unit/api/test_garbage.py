@@ -18,6 +18,7 @@ from common.jobs.garbage import DAY_S, GarbageStore
 from common.jobs.ids import new_id
 from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job, Page, ReferenceModel, Upload, Worker
 from common.jobs.states import JobStatus, ModelStatus, PageStatus
+from common.jobs.uploads import UploadStore
 from common.jobs.work import WorkStore
 from common.names import Artifact, Stage
 from common.settings import Settings
@@ -129,7 +130,7 @@ class Place:
         upload_id = new_id()
         key = keys.upload(LOCAL_TENANT, upload_id)
         self.put(key)
-        self.jobs.add_upload(
+        UploadStore(self.database).announce(
             Upload(id=upload_id, tenant_id=LOCAL_TENANT, filename="a", size=1, storage_key=key, created_at=time.time())
         )
         return key

@@ -83,6 +83,27 @@ OLD_ROWS: dict[str, dict[str, object]] = {
 """What the first tables may hold of a job that is under way."""
 
 
+def test_series_can_be_taken_out_again_and_jobs_stay(empty_database: Database):
+    migrate_to(empty_database, "0005")
+    with empty_database.writing() as session:
+        tables = MetaData()
+        tables.reflect(session.connection())
+        for name, row in OLD_ROWS.items():
+            session.execute(tables.tables[name].insert().values(**row))
+    empty_database.migrate()
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with empty_database.writing() as session:
+        config.attributes["connection"] = session.connection()
+        command.downgrade(config, "0005")
+    with empty_database.reading() as session:
+        tables = MetaData()
+        tables.reflect(session.connection())
+        assert "series" not in tables.tables
+        assert {"series_id", "colours"}.isdisjoint(tables.tables["jobs"].columns.keys())
+        assert session.scalar(select(tables.tables["jobs"].c.id)) == JOB
+
+
 def test_a_job_of_before_evaluations_keeps_all_that_it_had(empty_database: Database):
     migrate_to(empty_database, "0001")
     with empty_database.writing() as session:
@@ -95,6 +116,8 @@ def test_a_job_of_before_evaluations_keeps_all_that_it_had(empty_database: Datab
         for name, row in OLD_ROWS.items():
             (kept,) = session.execute(select(tables.tables[name])).mappings()
             assert {column: kept[column] for column in row} == row
+    job = JobStore(empty_database).get_job(LOCAL_TENANT, JOB)
+    assert (job.series, job.job.series_id, job.job.colours) == (None, None, [])
     work = WorkStore(empty_database, 60, "worker-1")
     run_all_stages(work, PageRef(JOB, 1, 1), (Stage.METRICS,))
     assert status_of(JobStore(empty_database), JOB) == JobStatus.PACKAGING

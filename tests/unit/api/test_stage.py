@@ -10,7 +10,7 @@ from common.errors import BadImageError, ModelMissingError
 from common.imaging import encode_image
 from common.jobs.feeding import PageMessage
 from common.jobs.ids import sha256_hex
-from common.jobs.models import LOCAL_TENANT, WHOLE_SET
+from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job
 from common.jobs.states import JobStatus, PageStatus
 from common.jobs.work import PageRef
 from common.names import STAGES, Artifact, Stage
@@ -103,6 +103,22 @@ def test_a_use_is_noted_in_the_kept_results_time_at_most_once_a_day(house, clock
     assert len(again - first) == len(STAGES)
     assert use() == again
     assert len(house.worked) == len(STAGES)
+
+
+def test_a_page_with_corrected_colours_is_drafted_anew_and_without_any_the_old_draft_is_found(house):
+    def colour(job_id: str, colours: list) -> None:
+        with house.resources.work._database.writing() as session:
+            session.get_one(Job, job_id).colours = colours
+
+    house.submit()
+    house.run_all()
+    house.worked.clear()
+    colours = [{"old": [1, 2, 3], "new": [4, 5, 6]}]
+    for given, worked in ((colours, [(1, Stage.CGAN)]), (colours, []), ([], [])):
+        colour(house.submit(), given)
+        house.run_all()
+        assert house.worked == worked  # the hints of this work are the same, and so is all that follows
+        house.worked.clear()
 
 
 def test_a_changed_parameter_does_only_the_work_that_it_touches(house):

@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from common.broker import Broker
+from common.colours import merge_colours
+from common.hints import parse_hints
 from common.imaging import encode_image
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
 from common.jobs.ids import new_id, sha256_hex
-from common.jobs.models import LOCAL_TENANT, Page, ReferenceModel
+from common.jobs.models import LOCAL_TENANT, Job, Page, ReferenceModel
 from common.jobs.records import NewJob, NewPage
 from common.jobs.states import ModelStatus, PageStatus
 from common.jobs.store import JobStore
@@ -106,6 +108,25 @@ def test_a_page_is_drafted_by_the_model_of_its_job(room, two_tone_page, to_grey,
     assert {Artifact.DRAFT, Artifact.REGIONS, Artifact.HINTS} <= page.artifacts.keys()
     generator = load_model(room.store.get(keys.model(key)))
     assert isinstance(generator, Generator) == (preset == "original")
+
+
+def test_fresh_hints_have_the_corrected_colours_of_the_job(room, two_tone_page, to_grey):
+    room.store.put("k", encode_image(to_grey(two_tone_page)), media_type="image/png")
+    first = room.submit(encode_image(two_tone_page))
+    room.train()
+    plain = parse_hints(room.store.get(room.draft().artifacts[Artifact.HINTS]["key"]), "hints")
+    old = plain.palette[plain.hints[0].entry]
+    nearly = tuple(channel + (1 if channel < 128 else -1) for channel in old)
+    room.jobs.cancel_job(LOCAL_TENANT, first)
+    again = room.submit(encode_image(two_tone_page))
+    with room.database.writing() as session:
+        session.get_one(Job, again).colours = merge_colours([], {nearly: (1, 2, 3)}, "the job")
+    page = room.draft()
+    assert (page.job_id, page.timings[Stage.CGAN]["cached"]) == (again, False)
+    corrected = parse_hints(room.store.get(page.artifacts[Artifact.HINTS]["key"]), "hints")
+    assert corrected == plain.recolour({old: (1, 2, 3)})
+    assert corrected.hints[0].rgb == (1, 2, 3)
+    assert corrected.palette == plain.palette
 
 
 @pytest.mark.parametrize("lost", ["damaged", "gone"])

@@ -1,0 +1,437 @@
+"""What chapters of a series have in common: references and corrected colours, kept on the server."""
+
+import hashlib
+import json
+from functools import partial
+
+import pytest
+
+from api import continuing
+from api.context import Context
+from common.colours import MAX_COLOURS, merge_colours, read_colours
+from common.errors import ConflictError, DatabaseError, StorageError
+from common.jobs.garbage import GarbageStore
+from common.jobs.models import LOCAL_TENANT, Job, Series
+from common.jobs.store import JobStore
+from common.jobs.tenants import Limits
+from storage import keys
+from tests.unit.api.conftest import on_sqlite, picture, submit
+from tests.unit.api.test_concurrency import at_once
+from tests.unit.api.test_correcting import PAPER, PURPLE, RED, Drafted
+from workers.control.sweeping import Sweeper
+
+PAGE = picture()
+FIRST, SECOND = picture(coloured=True, seed=1), picture(coloured=True, seed=2)
+DAY_S = 86_400
+NAME = "夜のスキャン"
+
+
+def send(client, *references: bytes, series: str | None = NAME, **more):
+    fields = {"pages": [(PAGE, "1.png")], **more}
+    if references:
+        fields["references"] = [(data, f"r{number}.png") for number, data in enumerate(references, 1)]
+    return submit(client, **fields, **({} if series is None else {"series": series}))
+
+
+def series_of(client, name: str = NAME) -> dict | None:
+    found = client.get("/v1/series", query_string={"name": name}).json["series"]
+    return found[0] if found else None
+
+
+def shown(client, link: str) -> bytes:
+    with client.get(client.get(link).headers["Location"]) as file:
+        return file.data
+
+
+def references_of(client, job: dict) -> list[bytes]:
+    return [shown(client, reference["link"]) for reference in job["references"]]
+
+
+def stored(context) -> list[str]:
+    return list(context.store.list_keys("series/"))
+
+
+def used(client) -> int:
+    return client.get("/v1/tenant").json["stored_bytes"]["used"]
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def sweep(context) -> None:
+    for _ in Sweeper(context.settings, GarbageStore(context.database, keep_days=7), context.store).sweep():
+        pass
+
+
+def end(client, job_id: str) -> None:
+    assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
+
+
+def test_the_first_chapter_makes_the_series_and_the_next_one_has_its_references_and_model(client, context):
+    first = send(client, FIRST, SECOND)
+    assert (first.status_code, first.json["series"]) == (202, NAME)
+    series = series_of(client)
+    here = f"/v1/series/{series['id']}"
+    expected = [
+        {"name": f"r{number}.png", "sha256": sha256(data), "size": len(data), "link": f"{here}/references/{number}"}
+        for number, data in enumerate((FIRST, SECOND), 1)
+    ]
+    assert (series["name"], series["references"], series["colours"]) == (NAME, expected, [])
+    assert [shown(client, reference["link"]) for reference in series["references"]] == [FIRST, SECOND]
+    second = send(client)
+    assert (second.status_code, second.json["series"]) == (202, NAME)
+    assert [reference["name"] for reference in second.json["references"]] == ["r1.png", "r2.png"]
+    assert references_of(client, second.json) == [FIRST, SECOND]
+    assert second.json["reference_model"]["key"] == first.json["reference_model"]["key"]
+
+
+def test_a_chapter_stays_what_it_is_when_its_series_and_the_chapter_before_are_gone(client, context):
+    first = send(client, FIRST).json
+    second = send(client).json
+    end(client, first["id"])
+    assert client.delete(f"/v1/jobs/{first['id']}").status_code == 204
+    assert references_of(client, send(client).json) == [FIRST]
+    here = f"/v1/series/{series_of(client)['id']}"
+    etag = client.get(f"/v1/jobs/{second['id']}").headers["ETag"]
+    assert client.delete(here).status_code == 204
+    assert stored(context) == []
+    assert [client.get(here).status_code, client.delete(here).status_code] == [404, 404]
+    after = client.get(f"/v1/jobs/{second['id']}", headers={"If-None-Match": etag})
+    assert (after.status_code, after.json["series"]) == (200, None)
+    assert references_of(client, after.json) == [FIRST]
+
+
+def test_references_that_are_sent_replace_those_of_the_series_and_leave_its_colours(client, context):
+    first = send(client, FIRST).json
+    series = series_of(client)
+    colours = [{"old": [1, 2, 3], "new": [4, 5, 6]}]
+    assert client.patch(f"/v1/series/{series['id']}", json={"colours": colours}).status_code == 200
+    kept = stored(context)
+    send(client, FIRST, SECOND)
+    assert set(kept) < set(stored(context))  # what it has already is not stored once more
+    assert len(stored(context)) == 2
+    send(client, SECOND)
+    after = series_of(client)
+    assert (after["id"], after["colours"]) == (series["id"], colours)
+    assert [reference["sha256"] for reference in after["references"]] == [sha256(SECOND)]
+    assert len(stored(context)) == 1
+    assert references_of(client, client.get(f"/v1/jobs/{first['id']}").json) == [FIRST]
+    assert references_of(client, send(client).json) == [SECOND]
+
+
+def test_a_series_that_is_not_there_yet_needs_references(client, context):
+    reply = send(client)
+    assert (reply.status_code, reply.json["code"]) == (400, "bad_request")
+    assert reply.json["detail"] == f"series {NAME!r} is not there yet: its first chapter needs references"
+    assert list(context.store.list_keys("")) == []
+    without = send(client, series=None)
+    assert "references: send at least one" in without.json["detail"]
+
+
+@on_sqlite
+def test_what_is_refused_makes_no_series_and_leaves_nothing(client, context):
+    assert send(client, PAGE).json["code"] == "bad_image"
+    assert send(client, FIRST, pages=[(b"no picture", "1.png")]).status_code == 400
+    for wrong in ("", "a\nb", "n" * 201):
+        assert send(client, FIRST, series=wrong).json["detail"].startswith("series: ")
+    reply = submit(client, kind="evaluate", real=[(PAGE, "1.png")], output=[(PAGE, "1.png")], series=NAME)
+    assert "unknown field 'series'" in reply.json["detail"]
+    assert client.get("/v1/series").json == {"series": [], "next": None}
+    assert list(context.store.list_keys("")) == []
+
+
+def test_a_series_in_json_works_as_in_a_form(client):
+    def upload(data: bytes, name: str) -> str:
+        announced = client.post("/v1/uploads", json={"filename": name, "size": len(data)}).json
+        client.put(announced["url"], data=data, headers=announced["headers"])
+        return announced["id"]
+
+    page, reference = upload(PAGE, "1.png"), upload(FIRST, "r.png")
+    first = client.post("/v1/jobs", json={"pages": [page], "references": [reference], "series": NAME})
+    assert first.status_code == 202, first.json
+    second = client.post("/v1/jobs", json={"pages": [page], "series": NAME})
+    assert references_of(client, second.json) == [FIRST]
+    assert client.post("/v1/jobs", json={"pages": [page], "series": "x" * 201}).status_code == 400
+
+
+def test_the_bytes_of_a_series_count_as_long_as_it_has_them(client):
+    send(client, FIRST)
+    job = len(PAGE) + len(FIRST)
+    assert used(client) == job + len(FIRST)
+    send(client, SECOND)
+    assert used(client) == 2 * len(PAGE) + len(FIRST) + 2 * len(SECOND)
+    send(client)
+    assert used(client) == 3 * len(PAGE) + len(FIRST) + 3 * len(SECOND)
+    client.delete(f"/v1/series/{series_of(client)['id']}")
+    assert used(client) == 3 * len(PAGE) + len(FIRST) + 2 * len(SECOND)
+
+
+def test_a_series_that_there_is_no_room_for_is_not_made(client, context, monkeypatch):
+    need = len(PAGE) + 2 * len(FIRST)
+    monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need - 1))
+    reply = send(client, FIRST)
+    assert (reply.status_code, reply.json["code"]) == (429, "quota_exceeded")
+    assert (series_of(client), list(context.store.list_keys(""))) == (None, [])
+    monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need))
+    assert send(client, FIRST).status_code == 202
+    # Replaced by one as large it grows by nothing.
+    monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need + len(PAGE) + len(SECOND)))
+    assert send(client, SECOND).status_code == (202 if len(SECOND) <= len(FIRST) else 429)
+
+
+def test_a_corrected_palette_holds_for_the_chapters_to_come(client, context, house):
+    send(client, FIRST)
+    drafted = Drafted(client, context, house, (1, 2), series=NAME)
+    drafted.run()
+    assert drafted.recolour((RED, PURPLE), (PAPER, RED)).status_code == 202
+    house.run_all(drafted.work)
+    assert drafted.recolour((PAPER, PAPER)).status_code == 202
+    expected = [{"old": list(RED), "new": list(PURPLE)}]
+    assert series_of(client)["colours"] == expected
+    following = send(client).json["id"]
+    assert context.jobs.get_job(LOCAL_TENANT, following).job.colours == expected
+    other = send(client, FIRST, series="another").json["id"]
+    assert context.jobs.get_job(LOCAL_TENANT, other).job.colours == []
+
+
+@on_sqlite
+def test_a_correction_that_a_series_has_no_room_for_changes_nothing(client, context, house):
+    send(client, FIRST)
+    drafted = Drafted(client, context, house, (1,), series=NAME)
+    drafted.run()
+    many = merge_colours([], {(1, 1, blue): RED for blue in range(MAX_COLOURS)}, "it")
+    here = f"/v1/series/{series_of(client)['id']}"
+    assert client.patch(here, json={"colours": many}).status_code == 200
+    reply = drafted.recolour((RED, PURPLE))
+    assert reply.status_code == 400
+    assert f"series {NAME!r} would have 257 corrected colours, the limit is 256" in reply.json["detail"]
+    assert client.get(here).json["colours"] == many
+    assert client.get(f"/v1/jobs/{drafted.job_id}").json["status"] == "succeeded"
+
+
+def test_colours_of_a_series_can_be_replaced_and_forgotten(client):
+    send(client, FIRST)
+    here = f"/v1/series/{series_of(client)['id']}"
+    colours = [{"old": [1, 2, 3], "new": [4, 5, 6]}, {"old": [7, 7, 7], "new": [7, 7, 7]}]
+    changed = client.patch(here, json={"colours": colours})
+    assert (changed.status_code, changed.json["colours"]) == (200, colours[:1])
+    assert changed.json["updated_at"] >= changed.json["created_at"]
+    assert client.get(here).json == changed.json
+    assert client.patch(here, json={"colours": []}).json["colours"] == []
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"colours": None},
+        {"colours": [{"old": [1, 2, 3]}]},
+        {"colours": [{"old": [1, 2, "3"], "new": [1, 2, 3]}]},
+        {"colours": [{"old": [1, 2, 256], "new": [1, 2, 3]}]},
+        {"colours": [{"old": [0, 0, 0], "new": [1, 2, 3]}] * (MAX_COLOURS + 1)},
+        {"colours": [], "name": "other"},
+    ],
+)
+def test_colours_that_are_none_are_refused(client, body):
+    send(client, FIRST)
+    here = f"/v1/series/{series_of(client)['id']}"
+    assert client.patch(here, json=body).status_code == 400
+    assert client.patch(f"/v1/series/{'0' * 32}", json=body).status_code == 404
+
+
+@on_sqlite
+def test_series_are_listed_newest_first_a_page_at_a_time_and_found_by_name(client):
+    for name in ("a", "b", "A"):
+        send(client, FIRST, series=name)
+    page = client.get("/v1/series?limit=2").json
+    assert [one["name"] for one in page["series"]] == ["A", "b"]
+    rest = client.get(f"/v1/series?limit=2&cursor={page['next']}").json
+    assert ([one["name"] for one in rest["series"]], rest["next"]) == (["a"], None)
+    assert [one["name"] for one in client.get("/v1/series?name=a").json["series"]] == ["a"]
+    assert client.get("/v1/series?name=c").json == {"series": [], "next": None}
+    here = f"/v1/series/{page['series'][0]['id']}"
+    assert client.get(here).json == page["series"][0]
+    missing = client.get(f"{here}/references/2")
+    assert (missing.status_code, "has references 1 to 1, no 2" in missing.json["detail"]) == (404, True)
+
+
+def test_series_of_tenants_do_not_meet(client, context, monkeypatch):
+    send(client, FIRST)
+    mine = series_of(client)["id"]
+    context.jobs.ensure_tenant("another")
+    monkeypatch.setattr(Context, "tenant_id", "another")
+    assert client.get("/v1/series").json["series"] == []
+    assert send(client).status_code == 400
+    assert client.get(f"/v1/series/{mine}/references/1").status_code == 404
+    assert send(client, SECOND).status_code == 202
+    monkeypatch.undo()
+    assert [reference["sha256"] for reference in series_of(client)["references"]] == [sha256(FIRST)]
+
+
+def test_submissions_for_a_new_series_at_once_make_one_and_all_get_through(client, context, monkeypatch):
+    app = client.application
+    for round_number in range(4):
+        name = f"series {round_number}"
+        sent = [partial(send, app.test_client(), data, series=name) for data in (FIRST, SECOND, FIRST)]
+        replies = at_once(*sent)
+        assert [reply.status_code for reply in replies] == [202, 202, 202]
+        (series,) = client.get("/v1/series", query_string={"name": name}).json["series"]
+        assert [shown(client, reference["link"]) for reference in series["references"]] in ([FIRST], [SECOND])
+        assert len(list(context.store.list_keys(keys.series_prefix(series["id"])))) == 1
+    with context.database.reading() as session:
+        assert session.query(Series).count() == 4
+
+
+def interfering(monkeypatch, act, times: int = 1) -> None:
+    """Have something happen right before a job is made, after its series was looked up."""
+    real, left = JobStore.create_job, [times]
+
+    def create_job(*given):
+        if left[0]:
+            left[0] -= 1
+            with monkeypatch.context() as patch:
+                patch.setattr(JobStore, "create_job", real)
+                act()
+        return real(*given)
+
+    monkeypatch.setattr(JobStore, "create_job", create_job)
+
+
+def test_a_reference_that_is_replaced_while_a_chapter_relies_on_it_is_not_lost(client, context, monkeypatch):
+    send(client, FIRST)
+    interfering(monkeypatch, lambda: send(client, SECOND))
+    reply = send(client, FIRST)  # which the series had when it was looked up, and has not when the job is made
+    assert reply.status_code == 202
+    (reference,) = series_of(client)["references"]
+    assert shown(client, reference["link"]) == FIRST
+    assert len(stored(context)) == 1
+
+
+def test_a_chapter_without_references_gets_those_that_hold_when_it_is_made(client, context, monkeypatch):
+    send(client, FIRST)
+    interfering(monkeypatch, lambda: send(client, SECOND))
+    job = send(client).json
+    assert references_of(client, job) == [SECOND]
+    assert job["references"][0]["name"] == "r1.png"
+
+
+def test_a_series_that_is_deleted_meanwhile_is_made_again_by_who_has_references(client, context, monkeypatch):
+    def delete() -> None:
+        assert client.delete(f"/v1/series/{series_of(client)['id']}").status_code == 204
+
+    send(client, FIRST)
+    with monkeypatch.context() as patch:
+        interfering(patch, delete)
+        assert send(client, SECOND).json["series"] == NAME
+    assert [shown(client, one["link"]) for one in series_of(client)["references"]] == [SECOND]
+    interfering(monkeypatch, delete)
+    before = list(context.store.list_keys("jobs/"))
+    assert "not there yet" in send(client).json["detail"]
+    assert list(context.store.list_keys("jobs/")) == before
+
+
+def test_a_series_that_changes_again_and_again_is_a_conflict_and_nothing_of_it_is_left(client, context, monkeypatch):
+    monkeypatch.setattr(continuing, "TRIES", 2)
+    send(client, FIRST)
+    others = iter((SECOND, FIRST, SECOND))
+    interfering(monkeypatch, lambda: send(client, next(others)), times=2)
+    third = picture(coloured=True, seed=3)
+    reply = send(client, third)
+    assert (reply.status_code, reply.json["code"]) == (409, "conflict")
+    assert len(stored(context)) == 1
+
+
+@on_sqlite
+def test_a_reference_whose_object_is_gone_is_named(client, context):
+    send(client, FIRST)
+    context.store.delete(stored(context)[0])
+    reply = send(client)
+    assert reply.status_code == 409
+    assert reply.json["detail"] == f"series {NAME!r}: reference 1 (r1.png) is gone: send references"
+
+
+def test_a_submission_whose_answer_was_lost_keeps_the_objects_of_its_series(client, context, monkeypatch):
+    real = JobStore.create_job
+
+    def create_and_lose(*given):
+        real(*given)
+        raise DatabaseError("the connection broke")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(JobStore, "create_job", create_and_lose)
+        assert send(client, FIRST).status_code == 503
+    assert references_of(client, send(client).json) == [FIRST]
+
+
+@on_sqlite
+def test_a_job_that_is_there_already_leaves_no_objects_in_its_series(client, context, monkeypatch):
+    def refuse(*_):
+        raise ConflictError("there already")
+
+    monkeypatch.setattr(JobStore, "create_job", refuse)
+    assert send(client, FIRST).status_code == 409
+    assert stored(context) == []
+
+
+@on_sqlite
+def test_replaced_references_that_cannot_be_deleted_now_are_swept_away(client, context, monkeypatch, clock):
+    send(client, FIRST)
+    (old,) = stored(context)
+    delete = type(context.store).delete
+
+    def away(store, key: str) -> None:
+        if key.startswith("series/"):
+            raise StorageError("away")
+        delete(store, key)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(context.store), "delete", away)
+        assert send(client, SECOND).status_code == 202
+    assert old in stored(context)
+    clock.advance(1.1 * DAY_S)
+    sweep(context)
+    assert old not in stored(context)
+    assert references_of(client, send(client).json) == [SECOND]
+
+
+def test_the_sweep_deletes_what_no_series_refers_to_and_nothing_young_or_strange(client, context, clock):
+    send(client, FIRST)
+    (kept,) = stored(context)
+    series_id = series_of(client)["id"]
+    orphans = [
+        keys.series_reference(series_id, f"{0:012x}{1:020x}"),
+        keys.series_reference(f"{0:012x}{2:020x}", f"{0:012x}{3:020x}"),
+    ]
+    young = keys.series_reference(series_id, "f" * 32)
+    strange = "series/by-hand"
+    for key in (*orphans, young, strange):
+        context.store.put(key, b"x", media_type="image/png")
+    sweep(context)
+    assert stored(context) == sorted([kept, young, strange])
+    clock.advance(400 * DAY_S)
+    sweep(context)
+    assert kept in stored(context)  # however long nobody sends a chapter
+    client.delete(f"/v1/series/{series_id}")
+    assert stored(context) == [strange]
+
+
+def test_a_job_of_a_deleted_series_remembers_its_own_colours_still(client, context, house):
+    send(client, FIRST)
+    drafted = Drafted(client, context, house, (1,), series=NAME)
+    drafted.run()
+    client.delete(f"/v1/series/{series_of(client)['id']}")
+    assert drafted.recolour((RED, PURPLE)).status_code == 202
+    with context.database.reading() as session:
+        assert read_colours(session.get_one(Job, drafted.job_id).colours) == {RED: PURPLE}
+
+
+@on_sqlite
+def test_a_series_is_told_of_in_events_and_lists(client):
+    job = send(client, FIRST).json
+    assert client.get("/v1/jobs").json["jobs"][0]["series"] == NAME
+    end(client, job["id"])
+    with client.get(f"/v1/jobs/{job['id']}/events") as events:
+        told = [json.loads(line.removeprefix("data: ")) for line in events.text.splitlines() if line.startswith("data")]
+    assert {one["series"] for one in told if one.get("id") == job["id"]} == {NAME}
