@@ -39,7 +39,9 @@ def create_upload() -> Response:
         )
     announced = _announce(context, body)
     upload = announced.upload
-    received = _is_received(context, upload) or _fill_from_twin(context, announced)
+    received = (
+        _is_received(context, upload) or _fill_from_twin(context, announced) or _fill_from_series(context, upload)
+    )
     presigned = context.store.presign_put(
         upload.storage_key,
         size=upload.size,
@@ -105,3 +107,15 @@ def _fill_from_twin(context: Context, announced: Announced) -> bool:
             continue  # they were wrong, and are deleted now; or the sweep came first
         return True
     return False
+
+
+def _fill_from_series(context: Context, upload: Upload) -> bool:
+    """Copy an upload's bytes from a series' reference, which is kept for longer; whether there is one."""
+    key = context.series.find_reference(context.tenant_id, upload.sha256) if upload.sha256 else None
+    if key is None:
+        return False
+    try:
+        context.store.copy(key, upload.storage_key)
+    except NotFoundError:
+        return False  # the series has other references since
+    return True

@@ -186,8 +186,6 @@ def _find_or_send(client: Client, notes: Notes, order: Order, run: Run) -> Job:
         return job
 
     run.phase = "sending"
-    if order.series and order.references and _are_known(client, order.series, digests["references"]):
-        files["references"] = []  # the server has them, however long ago they were sent
     ids = {name: upload_all(client, sources, digests[name], sending) for name, sources in files.items()}
     body: dict[str, Any] = {name: found for name, found in ids.items() if found}
     body |= {"params": dict(order.params), "name": order.name or chapter.title}
@@ -243,11 +241,6 @@ def _revived(client: Client, job: Job) -> Job | None:
             return job if job.status == "partial" else None
         return client.job(job.id)
     return job
-
-
-def _are_known(client: Client, series: str, digests: Sequence[str]) -> bool:
-    known = client.series(series)
-    return known is not None and [reference["sha256"] for reference in known.references] == list(digests)
 
 
 def _submit(client: Client, body: Mapping[str, Any], digest: str, again: bool) -> Job:

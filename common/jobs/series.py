@@ -6,7 +6,7 @@ Who locks a series and jobs locks the series first, and who locks a series and a
 import time
 from collections.abc import Mapping
 
-from sqlalchemy import select
+from sqlalchemy import String, cast, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -35,6 +35,13 @@ class SeriesStore:
 
     def find(self, tenant_id: str, name: str) -> Series | None:
         return next(iter(self.list_series(tenant_id, 1, None, name)), None)
+
+    def find_reference(self, tenant_id: str, sha256: str) -> str | None:
+        """The object of a reference with these bytes, of any series of the tenant."""
+        query = select(Series).where(Series.tenant_id == tenant_id, cast(Series.references, String).contains(sha256))
+        with self._database.reading() as session:
+            found = (one for series in session.scalars(query) for one in series.references if one["sha256"] == sha256)
+            return next((str(reference["key"]) for reference in found), None)
 
     def get(self, tenant_id: str, series_id: str) -> Series:
         """Raises NotFoundError."""

@@ -27,7 +27,10 @@ from workers.celery import app
 from workers.stage import Heartbeat, StageRun, get_resources, run_stage
 
 TINTS = {Stage.CGAN: (1.0, 0.8, 0.7), Stage.S2P: (0.8, 1.0, 0.7), Stage.INKNHUE: (0.7, 0.8, 1.0)}
-NOTHING_TO_HINT = b'{"version": 1, "size": [%d, %d], "hints": []}'
+ONE_HINT = (
+    b'{"version": 1, "size": [%d, %d], "palette": [[176, 58, 46]], '
+    b'"hints": [{"x": 0.5, "y": 0.5, "rgb": [176, 58, 46], "source": "cgan", "entry": 0}]}'
+)
 
 
 def stage_seconds(stage: Stage) -> float:
@@ -91,7 +94,7 @@ def work(run: StageRun) -> None:
         case Stage.CGAN:
             run.write_picture(Artifact.DRAFT, tinted_rgb)
             run.write_picture(Artifact.REGIONS, tinted_rgb[..., 0].astype(np.uint16))
-            run.write(Artifact.HINTS, NOTHING_TO_HINT % (page_rgb.shape[1], page_rgb.shape[0]))
+            run.write(Artifact.HINTS, ONE_HINT % (page_rgb.shape[1], page_rgb.shape[0]))
         case Stage.S2P:
             run.write_picture(Artifact.SKETCH, tinted_rgb)
             run.write_picture(Artifact.ROUGH, tinted_rgb)

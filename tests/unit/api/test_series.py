@@ -270,6 +270,29 @@ def test_series_of_tenants_do_not_meet(client, context, monkeypatch):
     assert [reference["sha256"] for reference in series_of(client)["references"]] == [sha256(FIRST)]
 
 
+def test_references_of_a_series_need_not_be_sent_again_however_old_they_are(client, context, monkeypatch):
+    send(client, FIRST)
+
+    def announce(data: bytes) -> dict:
+        announced = {"filename": "cover.png", "size": len(data), "sha256": sha256(data)}
+        return client.post("/v1/uploads", json=announced).json
+
+    upload = announce(FIRST)
+    assert upload["received"]
+    assert context.store.get(keys.upload(LOCAL_TENANT, upload["id"])) == FIRST
+    assert not announce(SECOND)["received"]
+    context.jobs.ensure_tenant("another")
+    monkeypatch.setattr(Context, "tenant_id", "another")
+    assert not announce(FIRST)["received"]
+
+
+def test_a_reference_that_is_replaced_while_it_is_copied_is_to_be_sent(client, context, monkeypatch):
+    send(client, FIRST)
+    monkeypatch.setattr(type(context.series), "find_reference", lambda *_: "series/0/gone")
+    announced = {"filename": "cover.png", "size": len(FIRST), "sha256": sha256(FIRST)}
+    assert not client.post("/v1/uploads", json=announced).json["received"]
+
+
 def test_submissions_for_a_new_series_at_once_make_one_and_all_get_through(client, context, monkeypatch):
     app = client.application
     for round_number in range(4):

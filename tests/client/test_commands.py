@@ -1,0 +1,327 @@
+"""The command as a team uses it, against the whole service."""
+
+import json
+import os
+import pty
+import signal
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.client.conftest import LIMIT_S, Shell
+from tests.client.pages import draw_page, expect_coloured, is_same_picture
+from tests.client.shapes import INFO, simple
+from tests.service import Service
+
+
+@pytest.fixture
+def sent(shell: Shell) -> dict[str, str]:
+    """A chapter that has been coloured; what `--json` says of it."""
+    shape = simple("1.png", "2.png", extras={"ComicInfo.xml": INFO})
+    (path,) = shape.make(shell.folder)
+    path.rename(shell.folder / f"{shell.folder.name}.cbz")
+    ended = shell.run("colorize", f"{shell.folder.name}.cbz", "-r", "cover.png", "--json")
+    assert ended.code == 0, ended.err
+    return ended.told["chapters"][0]
+
+
+def test_progress_is_said_line_by_line_and_results_alone_go_to_standard_output(shell: Shell):
+    (shell.folder / "1.png").write_bytes(draw_page(1))
+    ended = shell.run("colorize", "1.png", "-r", "cover.png", "-o", "out.png")
+    assert ended.out == "out.png\n"
+    assert "1: sending" in ended.err and "page 1 1.png: inknhue" in ended.err
+    assert "succeeded 1: 1 coloured" in ended.err
+    quiet = shell.run("colorize", "1.png", "-r", "cover.png", "-o", "out.png", "-q", "--again")
+    assert quiet.err == "succeeded 1: 1 coloured\n"
+
+
+def test_jobs_are_listed_and_found_by_id_by_name_or_as_the_last(shell: Shell, sent):
+    listed = json.loads(shell.run("jobs", "--json", "-n", "1").out)
+    assert [(job["id"], job["status"]) for job in listed] == [(sent["job"], "succeeded")]
+    assert shell.folder.name in shell.run("jobs").out
+    for text in (sent["job"], shell.folder.name, "last"):
+        told = json.loads(shell.run("status", text, "--json").out)
+        assert (told["id"], [page["name"] for page in told["page_list"]]) == (sent["job"], ["1.png", "2.png"])
+    assert "2.png" in shell.run("status", "last").out
+    missing = shell.run("status", "no such chapter")
+    assert (missing.code, "nurie jobs" in missing.err) == (1, True)
+
+
+def test_a_chapter_that_was_only_sent_is_taken_home_later(shell: Shell):
+    (path,) = simple("1.png", extras={"notes.txt": b"n"}).make(shell.folder)
+    detached = shell.run("colorize", path, "-r", "cover.png", "--detach", "--json")
+    assert (detached.code, detached.told["chapters"][0]["status"]) == (0, "detached")
+    assert not (shell.folder / "ch12-coloured.cbz").exists()
+    taken = shell.run("wait", detached.told["chapters"][0]["job"])
+    assert taken.code == 0, taken.err
+    with zipfile.ZipFile(shell.folder / "ch12-coloured.cbz") as archive:
+        assert archive.namelist() == ["1.png", "notes.txt"]
+
+
+def test_the_servers_own_archive_is_had_on_any_machine(shell: Shell, sent):
+    ended = shell.run("download", "last", "-o", "theirs.cbz")
+    assert ended.out == "theirs.cbz\n", ended.err
+    with zipfile.ZipFile(shell.folder / "theirs.cbz") as archive:
+        assert archive.namelist() == ["1.png", "2.png", "ComicInfo.xml", "nurie.json"]
+        assert archive.read("ComicInfo.xml") == INFO
+    pages = shell.run("download", "last", "--page", "1", "--page", "2", "--artifact", "draft", "-o", "drafts")
+    assert pages.out.split() == ["drafts/1-draft.png", "drafts/2-draft.png"]
+    assert (shell.folder / "drafts" / "1-draft.png").read_bytes().startswith(b"\x89PNG")
+    assert shell.run("download", "last", "--report").out.strip().endswith("-report.html")
+
+
+def test_hints_are_fetched_and_others_are_put(shell: Shell, sent):
+    hints = json.loads(shell.run("hints", "get", "last", "1").out)
+    hints["hints"] = [{"x": 0.5, "y": 0.5, "rgb": [200, 40, 40], "source": "user"}]
+    put = shell.run("hints", "set", "last", "1", "-", stdin=json.dumps(hints))
+    assert (put.code, "runs again from s2p" in put.err) == (0, True), put.err
+    assert shell.run("wait", "last").code == 0
+    assert json.loads(shell.run("hints", "get", "last", "1").out)["hints"][0]["rgb"] == [200, 40, 40]
+    refused = shell.run("hints", "set", "last", "1", "-", stdin='{"hints": []}')
+    assert (refused.code, "size" in refused.err) == (1, True), refused.err
+
+
+def test_a_page_runs_again_with_other_parameters(shell: Shell, sent):
+    ended = shell.run("rerun", "last", "2", "--blend", "0.6")
+    assert (ended.code, "page 2 runs again from inknhue" in ended.err) == (0, True), ended.err
+    assert shell.run("wait", "last").code == 0
+    refused = shell.run("rerun", "last", "2", "--set", "blend=7")
+    assert (refused.code, "blend" in refused.err) == (1, True)
+    assert shell.run("rerun", "last", "2").code == 2
+
+
+def test_a_job_is_deleted_and_the_same_command_makes_a_new_one(shell: Shell, sent):
+    assert shell.run("delete", "last", "-y").code == 0
+    assert shell.run("status", sent["job"]).code == 1
+    again = shell.run("colorize", f"{shell.folder.name}.cbz", "-r", "cover.png", "--json")
+    assert again.told["chapters"][0]["job"] != sent["job"]
+    assert again.code == 0
+
+
+def test_what_was_cancelled_is_sent_anew(shell: Shell, service: Service):
+    (shell.folder / "1.png").write_bytes(draw_page(40_001))
+    service.signal("control", signal.SIGSTOP)
+    try:
+        first = shell.run("colorize", "1.png", "-r", "cover.png", "--detach", "--json").told["chapters"][0]["job"]
+        cancelled = shell.run("cancel", first)
+        assert f"job {first} is cancelled" in cancelled.err
+    finally:
+        service.signal("control", signal.SIGCONT)
+    again = shell.run("colorize", "1.png", "-r", "cover.png", "--json")
+    assert (again.code, again.told["chapters"][0]["job"] == first) == (0, False)
+    assert shell.run("wait", first).code == 1
+
+
+def test_a_series_remembers_references_and_colours(shell: Shell):
+    name = f"Series of {shell.folder.name}"
+    (shell.folder / "1.png").write_bytes(draw_page(1))
+    (shell.folder / "2.png").write_bytes(draw_page(2))
+    unknown = shell.run("colorize", "1.png", "--series", name)
+    assert (unknown.code, name in unknown.err) == (1, True)
+    assert shell.run("colorize", "1.png", "-r", "cover.png", "--series", name).code == 0
+    assert name in shell.run("recolour", "last", "#b03a2e", "200,40,40").err
+    shown = json.loads(shell.run("series", "show", name, "--json").out)
+    assert [reference["name"] for reference in shown["references"]] == ["cover.png"]
+    assert shown["colours"] == [{"old": [176, 58, 46], "new": [200, 40, 40]}]
+    later = shell.run("colorize", "2.png", "--series", name, "--json")
+    assert later.code == 0, later.err
+    assert f"{name}: 1 references, 1 corrected colours" in shell.run("series", "list").out
+    assert "0 corrected" in shell.run("series", "undo", name, "#b03a2e").err
+    assert shell.run("series", "forget", name, "-y").code == 0
+    assert shell.run("series", "show", name).code == 1
+
+
+def test_a_project_file_says_what_a_series_has_in_common(shell: Shell, sent):
+    project = shell.folder / "kuro"
+    (project / "ch").mkdir(parents=True)
+    (project / "cover.png").write_bytes((shell.folder / "cover.png").read_bytes())
+    (project / "nurie.toml").write_text(
+        f'server = "{shell.environment.pop("NURIE_SERVER")}"\nseries = "Kuro {shell.folder.name}"\n'
+        'references = ["cover.png"]\nout = "done"\n[params]\nformat = "webp"\nblend = 0.5\n'
+    )
+    (project / "ch" / "1.png").write_bytes(draw_page(1))
+    shell.folder = project / "ch"
+    ended = shell.run("colorize", "1.png", "--blend", "0.7", "--json")
+    assert ended.code == 0, ended.err
+    assert (project / "done" / "1.webp").exists()
+    told = json.loads(shell.run("status", "last", "--json").out)
+    assert (told["params"]["blend"], told["series"]) == (0.7, f"Kuro {project.parent.name}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("serv = 1", "unknown setting 'serv'"),
+        ("server = 1", "right kind"),
+        ("references = [1]", "file names"),
+        ("=", "nurie.toml"),
+        ("keep_days = true", "right kind"),
+    ],
+)
+def test_a_project_file_that_is_wrong_is_refused(shell: Shell, text: str, said: str):
+    (shell.folder / "nurie.toml").write_text(text)
+    ended = shell.run("jobs")
+    assert (ended.code, said in ended.err) == (1, True), ended.err
+
+
+def test_results_are_scored_against_true_pictures(shell: Shell):
+    for folder in ("true", "mine"):
+        (shell.folder / folder).mkdir()
+        (shell.folder / folder / "1.png").write_bytes(draw_page(1, colour=True))
+    ended = shell.run("evaluate", "true", "mine", "--report", "report.html")
+    # The test stages score nothing: the figures are no JSON, and the command says so instead of showing nothing.
+    assert ended.code in (0, 1)
+    assert "job " in ended.err
+
+
+def test_the_doctor_says_what_works_in_one_screen(shell: Shell, service: Service):
+    ended = shell.run("doctor")
+    assert ended.code == 0, ended.out
+    assert len(ended.out.splitlines()) < 24
+    assert "this server asks for none" in ended.out
+    shell.environment["NURIE_SERVER"] = "http://127.0.0.1:9"
+    broken = shell.run("doctor", "--json")
+    assert broken.code == 1
+    assert [(one["what"], one["state"]) for one in broken.told if one["state"] != "ok"] == [("server", "broken")]
+
+
+@pytest.mark.parametrize("shell_name", ["bash", "zsh", "fish"])
+def test_shells_learn_to_complete(shell: Shell, shell_name: str):
+    ended = shell.run("completion", shell_name)
+    assert (ended.code, "_NURIE_COMPLETE" in ended.out) == (0, True)
+    typed = {"COMP_WORDS": "nurie col", "COMP_CWORD": "col" if shell_name == "fish" else "1"}
+    shell.environment |= {"_NURIE_COMPLETE": f"{shell_name}_complete", **typed}
+    assert "colorize" in shell.run().out
+
+
+@pytest.mark.parametrize("command", ["models", "admin"])
+def test_what_operators_do_is_said_to_be_elsewhere(shell: Shell, command: str):
+    ended = shell.run(command, "list")
+    assert (ended.code, "./nurie" in ended.err) == (1, True)
+
+
+def test_every_command_has_help(shell: Shell):
+    listed = shell.run("--help").out
+    assert "Examples:" in listed
+    for command in ("colorize", "wait", "watch", "jobs", "download", "rerun", "recolour", "evaluate", "doctor"):
+        ended = shell.run(command, "--help")
+        assert ended.code == 0 and "Usage: nurie" in ended.out
+
+
+@pytest.mark.parametrize(("answer", "cancels"), [("y\n", True), ("n\n", False)])
+def test_an_interrupt_asks_whether_the_server_shall_stop_too(
+    shell: Shell, service: Service, wait_for: Callable[..., None], answer: str, cancels: bool
+):
+    (shell.folder / "1.png").write_bytes(draw_page(60_000 + cancels))
+    service.signal("control", signal.SIGSTOP)
+    terminal, theirs = pty.openpty()
+    try:
+        shell.environment["TERM"] = "xterm"
+        process = shell.start("colorize", "1.png", "-r", "cover.png", stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        notes = shell.folder / "home" / "state" / "nurie" / "jobs"
+        wait_for(lambda: list(notes.glob("*.json")))
+        (job,) = (path.stem for path in notes.glob("*.json"))
+        wait_for(lambda: "queued" in read_screen(terminal))
+        process.send_signal(signal.SIGINT)
+        wait_for(lambda: "on the server, too?" in read_screen(terminal))
+        os.write(terminal, answer.encode())
+        wait_for(lambda: ((cancels and "is cancelled") or "goes on at the server") in read_screen(terminal))
+        assert process.wait(LIMIT_S) == 130
+    finally:
+        os.close(terminal)
+        service.signal("control", signal.SIGCONT)
+    assert (service.ask("GET", f"/v1/jobs/{job}")["status"] == "cancelled") == cancels
+    assert shell.run("cancel", job).code == 0
+
+
+_screens: dict[int, str] = {}
+
+
+def read_screen(terminal: int) -> str:
+    """Everything that was written to a terminal so far."""
+    os.set_blocking(terminal, False)
+    try:
+        while data := os.read(terminal, 1 << 16):
+            _screens[terminal] = _screens.get(terminal, "") + data.decode(errors="replace")
+    except (BlockingIOError, OSError):
+        pass
+    return " ".join(_screens.get(terminal, "").split())
+
+
+def test_a_live_picture_shows_chapters_and_pages(shell: Shell, wait_for: Callable[..., None]):
+    shape = simple(*(f"{number}.png" for number in range(1, 9)))
+    (path,) = shape.make(shell.folder)
+    terminal, theirs = pty.openpty()
+    try:
+        shell.environment |= {"TERM": "xterm", "COLUMNS": "100"}
+        process = shell.start("colorize", path, "-r", "cover.png", stdin=theirs, stdout=theirs, stderr=theirs)
+        os.close(theirs)
+        deadline = time.monotonic() + LIMIT_S
+        while process.poll() is None and time.monotonic() < deadline:
+            read_screen(terminal)
+            time.sleep(0.05)
+        assert process.returncode == 0
+        shown = read_screen(terminal)
+    finally:
+        process.kill()
+        os.close(terminal)
+    assert "of 8 pages" in shown
+    assert "8 coloured" in shown
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A server that asks for keys; nobody works there."""
+    with Service(tmp_path_factory.mktemp("locked"), "keys") as service:
+        yield service
+
+
+def test_without_a_key_it_says_how_to_give_one(tmp_path: Path, locked: Service):
+    shell = Shell(tmp_path, locked.url)
+    ended = shell.run("jobs")
+    assert (ended.code, "NURIE_KEY" in ended.err, "nurie login" in ended.err) == (1, True, True), ended.err
+    shell.environment["NURIE_KEY"] = "nurie_wrong"
+    assert "does not take this key" in shell.run("jobs").err
+    assert [one["what"] for one in shell.run("doctor", "--json").told if one["state"] == "broken"] == ["key"]
+
+
+def test_a_key_is_kept_for_its_owner_alone_and_forgotten(tmp_path: Path, locked: Service):
+    shell = Shell(tmp_path, locked.url)
+    assert shell.run("login", "--key", "nurie_wrong").code == 1
+    ended = shell.run("login", stdin=f"{locked.key}\n")
+    assert (ended.code, locked.key in ended.err + ended.out) == (0, False), ended.err
+    kept = tmp_path / "home" / "config" / "nurie" / "keys.json"
+    assert kept.stat().st_mode & 0o077 == 0
+    assert shell.run("jobs").code == 0
+    assert shell.run("doctor").code == 0
+    assert shell.run("logout").code == 0
+    assert shell.run("jobs").code == 1
+
+
+def test_pages_are_painted_one_by_one_by_the_python_api(shell: Shell, service: Service, wire):
+    from nurie_client import Client
+
+    (shell.folder / "1.png").write_bytes(draw_page(1))
+    (shell.folder / "2.png").write_bytes(draw_page(2))
+    with Client(wire.url) as nurie:
+        job = nurie.submit(
+            [shell.folder / "1.png", str(shell.folder / "2.png")], [shell.folder / "cover.png"],
+            params={"blend": 0.5}, name="by hand",
+        )  # fmt: skip
+        states = [job.status for job, _ in nurie.follow(job.id)]
+        assert states[-1] == "succeeded"
+        pages = list(nurie.pages(job.id))
+        assert [page.name for page in pages] == ["1.png", "2.png"]
+        for page, seed in zip(pages, (1, 2), strict=True):
+            assert is_same_picture(nurie.read(page.artifacts["final"]), expect_coloured(draw_page(seed)))
+        nurie.save_result(job.id, shell.folder / "result.cbz")
+        assert nurie.job(job.id).params["blend"] == 0.5
+        assert job.id in [one.id for one in nurie.jobs("succeeded")]
+        assert nurie.outlook(job.id).pages_left == 0
+        nurie.delete(job.id)
+    with zipfile.ZipFile(shell.folder / "result.cbz") as archive:
+        assert archive.testzip() is None
