@@ -13,6 +13,9 @@ def test_keys_are_spelled_in_one_way() -> None:
     assert keys.source("j", 12) == "jobs/j/pages/0012/source"
     assert keys.evaluated("j", "real", 12) == "jobs/j/sets/real/0012"
     assert keys.truth("j", 12) == "jobs/j/pages/0012/truth"
+    assert keys.extra_file("j", 2) == "jobs/j/extras/0002"
+    assert keys.series_reference("s", "t") == "series/s/t"
+    assert keys.series_reference("s", "t").startswith(keys.series_prefix("s"))
     assert keys.attempt_artifact("j", 3, 2, "final.png") == "jobs/j/pages/0003/a2/final.png"
     assert keys.stage_artifact(Stage.CGAN, "ab12", "hints.json") == "stages/cgan/ab12/hints.json"
     assert keys.model("ab12") == "models/cgan/ab12.safetensors"
@@ -22,7 +25,13 @@ def test_keys_are_spelled_in_one_way() -> None:
 
 @pytest.mark.parametrize("bad", ["", "..", "a/b", "a.b", "a\n", "é", "a b", "x" * 129])
 def test_ids_that_are_not_safe_make_no_keys(bad: str) -> None:
-    for spell in (keys.job_prefix, keys.model, lambda bad: keys.upload("t", bad), lambda bad: keys.upload(bad, "u")):
+    for spell in (
+        keys.job_prefix,
+        keys.series_prefix,
+        keys.model,
+        lambda bad: keys.upload("t", bad),
+        lambda bad: keys.upload(bad, "u"),
+    ):
         with pytest.raises(InputError):
             spell(bad)
 
