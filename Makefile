@@ -24,7 +24,7 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements bench-engine bench-api bench-page fuzz
+.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements bench-engine bench-api bench-page bench-client fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench-api: setup ## Measure the door: polling, load, slow clients, 2 GB archives
 
 bench-page: setup setup-tests ## Measure the web page in Chromium: first load, slider, grid; figures in out/bench-page
 	@.venvs/page/bin/python -m bench.page
+
+bench-client: setup setup-tests ## Measure the command nurie: breaks, memory for 2 GB; figures in out/bench-client
+	@.venv/bin/python -m bench.client
 
 bench-metrics: setup ## Measure the metrics room; figures in out/bench-metrics
 	@.venvs/metrics/bin/python -m bench.metrics

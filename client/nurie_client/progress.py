@@ -121,6 +121,8 @@ def _how_far(run: Run) -> tuple[float, float, str]:  # noqa: PLR0911  a table, i
             return 0, job.pages.total, f"queued{ahead}{_estimate(run)}"
         case "training" if job and job.reference_model:
             return job.reference_model.progress, 1, f"learning the reference{_estimate(run)}"
+        case "colouring" if job and job.pages.ended == job.pages.total:
+            return 1, 1, "scoring the chapter"
         case "colouring" if job:
             return _page_work(run), job.pages.total, f"{job.pages.ended} of {job.pages.total} pages{_estimate(run)}"
         case "fetching" | "writing" if job:

@@ -1,0 +1,60 @@
+"""How much memory the command needs for an archive of 2 GB: sent, written again, and taken from the server."""
+
+import os
+import shutil
+import struct
+import time
+import zipfile
+from pathlib import Path
+
+from bench.api.submissions import make_page
+from bench.client.house import OUT, open_house, start_nurie
+from bench.figures import Figure
+from tests.client.wire import Wire
+
+ARCHIVE_BYTES = 2_000_000_000
+PAGE_SIZE = (3000, 4200)
+MOST_MB = 150
+FREE_BYTES = 8 * ARCHIVE_BYTES
+
+
+def measure_memory() -> list[Figure]:
+    if shutil.disk_usage(OUT).free < FREE_BYTES:
+        raise RuntimeError(f"this needs {FREE_BYTES / 1e9:g} GB of disk in {OUT}")
+    with open_house("memory") as (_, wire, folder):
+        (folder / "cover.png").write_bytes(make_page(5000, coloured=True))
+        pages = _write(folder / "ch12.cbz")
+        size = (folder / "ch12.cbz").stat().st_size
+        figures = [Figure(f"archive of {pages} pages", size / 1e9, "GB")]
+        runs = {
+            "nurie --version": ("--version",),
+            "nurie colorize, 2 GB": ("colorize", "ch12.cbz", "-r", "cover.png", "-o", "out.cbz"),
+            "nurie download, 2 GB": ("download", "last", "-o", "theirs.cbz"),
+        }
+        for what, arguments in runs.items():
+            seconds, peak = _run(wire, folder, *arguments)
+            bar = MOST_MB if "2 GB" in what else None
+            figures += [Figure(f"{what}: memory, most", peak / 1e6, "MB", bar), Figure(f"{what}: time", seconds, "s")]
+    return figures
+
+
+def _write(file: Path) -> int:
+    """Pages in colour, which pass through: what is measured is sending, and writing. All differ in their bytes."""
+    page = make_page(1, coloured=True, size=PAGE_SIZE, quality=97)
+    count = ARCHIVE_BYTES // (len(page) + 200)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for number in range(1, count + 1):
+            # A comment segment behind the first marker.
+            archive.writestr(f"{number:04d}.jpg", page[:2] + b"\xff\xfe" + struct.pack(">HI", 6, number) + page[2:])
+    return count
+
+
+def _run(wire: Wire, folder: Path, *arguments: str) -> tuple[float, int]:
+    """How long it took, in seconds, and the most memory that it had, in bytes."""
+    started = time.monotonic()
+    client = start_nurie(wire, folder, *arguments)
+    _, status, usage = os.wait4(client.pid, 0)
+    client.returncode = os.waitstatus_to_exitcode(status)
+    if client.returncode != 0:
+        raise RuntimeError(f"nurie {arguments[0]} failed: see {folder / 'nurie.log'}")
+    return time.monotonic() - started, usage.ru_maxrss * 1024
