@@ -1,6 +1,7 @@
-"""What operators do to an installation: `nurie models list|fetch|add|check`, `nurie admin tenant|key …`."""
+"""What operators do to an installation: `nurie models …`, `nurie admin tenant|key …`, `nurie doctor`."""
 
 import argparse
+import contextlib
 import os
 import sys
 from contextlib import closing
@@ -11,7 +12,10 @@ from rich.console import Console
 from admin import tenants
 from admin.adding import add_set
 from admin.checking import check_set
+from admin.doctor import examine
+from admin.findings import format_json, is_broken, show
 from admin.hub import Hub
+from admin.installation import ROOT
 from admin.models import MODEL_SETS, SOURCES, describe_sets, fetch_set
 from common.errors import NurieError
 from common.settings import Settings
@@ -24,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
         The exit code: 1 when a check found something wrong, 2 when the command could not be done, 130 after Ctrl-C.
     """
     options = _parse_arguments(arguments)
+    if options.room == "doctor":
+        return _examine(options)  # makes its own word of settings that are wrong
     settings = Settings()
     try:
         if options.room == "admin":
@@ -37,6 +43,16 @@ def main(arguments: list[str] | None = None) -> int:
         goes_on = options.room == "models" and options.action == "fetch"
         print(f"nurie: stopped{'; run it again to go on from here' if goes_on else ''}", file=sys.stderr)
         return 130
+
+
+def _examine(options: argparse.Namespace) -> int:
+    with contextlib.chdir(ROOT):  # as Nurie's processes
+        findings = examine(ROOT)
+    if options.json:
+        print(format_json(findings))
+    else:
+        show(findings, Console())
+    return 1 if is_broken(findings) else 0
 
 
 def _list_models(_options: argparse.Namespace, models: Path) -> int:
@@ -84,6 +100,8 @@ def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
     add.add_argument("--replace", action="store_true", help="also where files with other bytes are here already")
     check = actions.add_parser("check", help="say of what is installed whether it is whole, and what its stage says")
     check.add_argument("set", nargs="?", choices=tuple(MODEL_SETS))
+    doctor = rooms.add_parser("doctor", help="say whether this installation is fit to run; changes nothing")
+    doctor.add_argument("--json", action="store_true", help="a list of objects: state, what, detail, remedy")
     return parser.parse_args(arguments)
 
 
