@@ -57,9 +57,11 @@ def answering(status: int, body: bytes) -> Iterator[int]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield server.server_port
-        server.shutdown()
-        thread.join()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def snapshot(folder: Path) -> dict[str, bytes | None]:
@@ -329,6 +331,15 @@ def test_who_answers_on_the_port_is_told(monkeypatch, status, body, state, said)
         monkeypatch.setenv("NURIE_PORT", str(port))
         found = reach.look_at_port(Settings())
     assert (found.state, found.detail) == (state, said)
+
+
+def test_the_port_is_asked_past_any_proxy(monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{closed_port()}")
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with answering(200, json.dumps(READY).encode()) as port:
+        monkeypatch.setenv("NURIE_PORT", str(port))
+        assert "is ready" in reach.look_at_port(Settings()).detail
 
 
 def test_a_port_on_which_nobody_speaks_http_is_taken(monkeypatch):
