@@ -29,17 +29,24 @@ class ModelSet:
     name: str
     files: tuple[str, ...]
     source: Source | None  # None: only people put them there
+    room: str | None  # whose stage judges what is in them; None: their names promise their SHA-256, which says it all
+    together: tuple[str, ...]  # of these the stage wants all or none: on some of them it fails
     instead_of_none: str
     instead_of_some: str
 
+    def folder(self, models: Path) -> Path:
+        return models / self.name
+
     def paths(self, models: Path) -> list[Path]:
-        return [models / self.name / file for file in self.files]
+        return [self.folder(models) / file for file in self.files]
 
 
 STYLE2PAINTS: Final = ModelSet(
     name="style2paints",
     files=("tail.net", "reader.net", "head.net", "neck.net"),
     source=None,
+    room="s2p",
+    together=("tail.net", "reader.net", "head.net", "neck.net"),
     instead_of_none="the embedded weights",
     instead_of_some="nothing: the stage s2p fails until all four are there, or none",
 )
@@ -52,6 +59,8 @@ INKNHUE: Final = ModelSet(
     ),
     # The mirror's variable is the hub's own, as its other clients read it: a mirror is named once for all.
     source=Source("https://huggingface.co", "HF_ENDPOINT", "rossiyareich/inknhue/resolve/main"),
+    room="inknhue",
+    together=("pretrained_nets/kl-f8.ckpt", "conditional_nets/model_epoch000019.ckpt"),
     instead_of_none="the embedded weights",
     instead_of_some="the first two where both are there, with the page's own grey for shading; with one of them the "
     "stage inknhue fails; the embedded weights where there are neither",
@@ -60,6 +69,8 @@ INCEPTION: Final = ModelSet(
     name="inception",
     files=("pt_inception-2015-12-05-6726825d.pth",),
     source=Source("https://github.com", "GITHUB_ENDPOINT", "mseitzer/pytorch-fid/releases/download/fid_weights"),
+    room=None,
+    together=(),
     instead_of_none="nothing: FID and KID are left out",
     instead_of_some="nothing",
 )
@@ -113,7 +124,11 @@ def _explain_by_hand(url: str, path: Path) -> str:
 def _describe_set(chosen: ModelSet, models: Path) -> Iterator[str]:
     paths = chosen.paths(models)
     there = [path for path in paths if path.is_file()]
-    whence = f"`nurie models fetch {chosen.name}`" if chosen.source else "put there by you, never fetched"
+    whence = (
+        f"`nurie models fetch {chosen.name}`"
+        if chosen.source
+        else f"put there by you, never fetched: `nurie models add {chosen.name} DIR`"
+    )
     yield f"{chosen.name} ({whence})"
     for path in paths:
         yield f"  {path}  {decimal(path.stat().st_size) if path in there else 'missing'}"

@@ -37,10 +37,7 @@ def open_store(
         StorageUrlError: another scheme, or no folder or bucket.
     """
     parts = urlsplit(url)
-    if parts.scheme == "file":
-        root = Path(unquote(parts.path))
-        if parts.netloc not in ("", "localhost") or not root.is_absolute() or root == Path("/"):
-            raise StorageUrlError(f"storage URL {url!r}: write file:///absolute/folder")
+    if (root := find_folder(url)) is not None:
         return LocalStore(root, base_url, secret)
     if parts.scheme == "s3":
         if not parts.netloc:
@@ -57,3 +54,14 @@ def open_store(
             secret_key=s3_secret_key,
         )
     raise StorageUrlError(f"storage URL {url!r}: unknown scheme; write file:///folder or s3://bucket/prefix")
+
+
+def find_folder(url: str) -> Path | None:
+    """The folder of a local store; None for any other. Raises StorageUrlError when the URL names none."""
+    parts = urlsplit(url)
+    if parts.scheme != "file":
+        return None
+    root = Path(unquote(parts.path))
+    if parts.netloc not in ("", "localhost") or not root.is_absolute() or root == Path("/"):
+        raise StorageUrlError(f"storage URL {url!r}: write file:///absolute/folder")
+    return root

@@ -10,8 +10,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Dialect, Engine, Select, create_engine, event, func, make_url, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy import URL, Connection, Dialect, Engine, Select, create_engine, event, func, make_url, select, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
@@ -112,6 +112,29 @@ class Database:
 
     def close(self) -> None:
         self._engine.dispose()
+
+
+def find_file(url: str) -> Path | None:
+    """The file of a SQLite database, which need not be there; None for a server, and for one that is in memory.
+
+    Raises:
+        ValueError: it is no URL of a database.
+    """
+    parsed = _parse_url(url)
+    is_file = parsed.get_backend_name() == "sqlite" and parsed.database not in (None, "", ":memory:")
+    return Path(str(parsed.database)) if is_file else None
+
+
+def hide_password(url: str) -> str:
+    """A URL as it may be shown. Raises ValueError."""
+    return _parse_url(url).render_as_string(hide_password=True)
+
+
+def _parse_url(url: str) -> URL:
+    try:
+        return make_url(url)
+    except ArgumentError:  # its own words would repeat the URL, password and all
+        raise ValueError("not a URL such as postgresql+psycopg://user:password@host/name") from None
 
 
 @lru_cache(maxsize=64)

@@ -1,8 +1,12 @@
-"""Fit rough colours to pages: `python -m workers.inknhue PAGE... --rough rough.png... --out DIR`."""
+"""Fit rough colours to pages: `python -m workers.inknhue PAGE... --rough rough.png... --out DIR`.
+
+`--check-weights DIR` looks at a folder of official checkpoints instead.
+"""
 
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,17 +16,21 @@ from common.imaging import decode_image, encode_image
 from common.names import Artifact, artifact_filename
 from workers.inknhue.aligner import Aligner, open_embedded, open_official
 from workers.inknhue.paint import align_page, blend_page, check_blend, check_shape
+from workers.inknhue.weights import CONDITIONAL, FIRST_STAGE, SHADER
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; the exit code is 2 when what was given cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m workers.inknhue", description=__doc__)
-    parser.add_argument("pages", type=Path, nargs="+", metavar="PAGE", help="a grey page")
-    parser.add_argument("--rough", type=Path, nargs="+", required=True, help="for each page rough.png of the s2p stage")
+    parser.add_argument("pages", type=Path, nargs="*", metavar="PAGE", help="a grey page")
+    parser.add_argument("--rough", type=Path, nargs="+", help="for each page rough.png of the s2p stage")
     parser.add_argument(
         "--sketch", type=Path, nargs="+", help="not read: the stage's third input, which its networks do not need"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="DIR/PAGE-STEM/ gets the artifacts")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="DIR/PAGE-STEM/ gets the artifacts")
     parser.add_argument("--blend", type=float, default=0.8, help="λ: 0 all aligned, 1 all rough (default %(default)s)")
     parser.add_argument(
         "--no-keep-lightness", action="store_true", help="take lightness from the network, not from the page"
@@ -30,9 +38,17 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--weights", type=Path, metavar="DIR", help="folder of the official checkpoints (nurie models list)"
     )
+    parser.add_argument("--check-weights", type=Path, metavar="DIR", help="say what such a folder holds")
     options = parser.parse_args(arguments)
     try:
-        _paint_files(options)
+        if options.check_weights and (options.pages or options.rough or options.out or options.weights):
+            raise InputError("--check-weights goes alone")
+        if options.check_weights:
+            _check_weights(options.check_weights)
+        elif not (options.pages and options.rough and options.out):
+            raise InputError("give PAGE, --rough and --out, or --check-weights")
+        else:
+            _paint_files(options)
     except (NurieError, OSError) as error:
         print(f"workers.inknhue: {error}", file=sys.stderr)
         return 2
@@ -68,6 +84,20 @@ def _paint_file(
     folder.mkdir(parents=True, exist_ok=True)
     for artifact, rgb in ((Artifact.ALIGNED, aligned.rgb), (Artifact.FINAL, final_rgb)):
         (folder / artifact_filename(artifact)).write_bytes(encode_image(rgb))
+
+
+def _check_weights(folder: Path) -> None:
+    """Say what the folder holds, once all of it was loaded. Raises ModelMissingError."""
+    from workers.inknhue.official.weights import digest_official, load_autoencoder, load_shader
+
+    autoencoder, shader = load_autoencoder(folder), load_shader(folder)
+    print(f"{FIRST_STAGE}, {CONDITIONAL}: {_count_parameters(autoencoder):,} parameters")
+    print(f"{SHADER}: {f'{_count_parameters(shader):,} parameters' if shader else 'not there, and not needed'}")
+    print(f"all fit together ({digest_official(folder)[:12]})")
+
+
+def _count_parameters(network: "nn.Module") -> int:
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _read(path: Path) -> NDArray[np.uint8]:

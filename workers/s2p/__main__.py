@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from common.imaging import decode_image, encode_image
 from common.names import Artifact, artifact_filename
 from workers.s2p.hints import read_hint_picture
 from workers.s2p.result import S2pResult
+
+if TYPE_CHECKING:
+    from workers.s2p.official.weights import OfficialNets
 
 TEST_CARD: Final = "style2paints-test-card.png"
 
@@ -36,14 +39,14 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--face", type=Path, help="a coloured page whose mood the official networks take")
     parser.add_argument(
-        "--check-weights", type=Path, metavar="DIR", help="say what a folder holds, and paint a test card"
+        "--check-weights", type=Path, metavar="DIR", help="say what a folder holds; with --out, paint a test card"
     )
     options = parser.parse_args(arguments)
     try:
         if options.check_weights and (options.pages or options.hints or options.weights or options.face):
             raise InputError("--check-weights goes with --out only")
         if options.check_weights:
-            _check_weights(options.check_weights, options.out or Path())
+            _check_weights(options.check_weights, options.out)
         elif not (options.pages and options.hints and options.out):
             raise InputError("give PAGE, --hints and --out, or --check-weights")
         else:
@@ -100,9 +103,8 @@ def _read_hints(path: Path, page_size: tuple[int, int]) -> Hints:
     return read_hint_picture(data, str(path), page_size)
 
 
-def _check_weights(folder: Path, out: Path) -> None:
-    """Say what each file holds, then paint a drawn card with them."""
-    from workers.s2p.official.painter import OfficialPainter
+def _check_weights(folder: Path, out: Path | None) -> None:
+    """Say what each file holds, once all were tried out together; then paint a drawn card where there is a place."""
     from workers.s2p.official.weights import NETS, OfficialNets, check_official, digest_official, load_net
 
     loaded = {}
@@ -116,6 +118,15 @@ def _check_weights(folder: Path, out: Path) -> None:
         )
     nets = OfficialNets(**loaded, digest=digest_official(folder))
     check_official(folder, nets)
+    print(f"all four fit together ({nets.digest[:12]})")
+    if out is not None:
+        _paint_card(nets, out)
+
+
+def _paint_card(nets: "OfficialNets", out: Path) -> None:
+    """Two colours beside a line, as a page of the usual size: what takes a minute or more without a GPU."""
+    from workers.s2p.official.painter import OfficialPainter
+
     page_rgb = np.full((300, 400, 3), 255, dtype=np.uint8)
     page_rgb[:, 198:202] = 20
     card = Hints(
@@ -124,7 +135,7 @@ def _check_weights(folder: Path, out: Path) -> None:
     result = OfficialPainter(nets).paint(page_rgb, card)
     out.mkdir(parents=True, exist_ok=True)
     (out / TEST_CARD).write_bytes(encode_image(result.rough_rgb))
-    print(f"all four fit together ({nets.digest[:12]}); painted {out / TEST_CARD}")
+    print(f"painted {out / TEST_CARD}")
 
 
 if __name__ == "__main__":

@@ -5,6 +5,9 @@ import pytest
 from PIL import Image
 
 from workers.inknhue.__main__ import main
+from workers.inknhue.network import Autoencoder, AutoencoderConfig
+from workers.inknhue.official import weights
+from workers.inknhue.weights import CONDITIONAL, FIRST_STAGE, SHADER
 
 
 @pytest.fixture
@@ -36,6 +39,7 @@ def test_bad_input_is_one_clear_line_and_exit_code_2(folder, capsys):
         ("rough.png", ("--weights", str(folder)), "kl-f8.ckpt: not found"),
         ("rough.png", ("--rough", "a.png", "b.png"), "--rough: give one file for each page; 2 for 1 pages"),
         ("none.png", (), "No such file"),
+        ("rough.png", ("--check-weights", str(folder)), "--check-weights goes alone"),
     ):
         assert command(folder, rough, *more) == 2
         error = capsys.readouterr().err
@@ -56,3 +60,23 @@ def test_several_pages_are_read_before_any_is_painted(folder, capsys):
     assert main([pages[0], pages[0], "--rough", *roughs, "--out", str(folder / "none")]) == 2
     assert "same name" in capsys.readouterr().err
     assert not (folder / "none").exists()
+
+
+def test_pages_or_weights_to_check_must_be_given(folder, capsys):
+    assert main([str(folder / "p01.png")]) == 2
+    assert "give PAGE, --rough and --out, or --check-weights" in capsys.readouterr().err
+
+
+def test_official_weights_are_checked_by_loading_them(folder, monkeypatch, capsys):
+    assert main(["--check-weights", str(folder)]) == 2
+    assert capsys.readouterr().err == f"workers.inknhue: {folder / FIRST_STAGE}: not found\n"
+    small = Autoencoder(
+        AutoencoderConfig(channels=8, multipliers=(1, 2), blocks=1, z_channels=4, embed_channels=4, groups=4)
+    )
+    monkeypatch.setattr(weights, "load_autoencoder", lambda _: small)
+    assert main(["--check-weights", str(folder)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    parameters = sum(parameter.numel() for parameter in small.parameters())
+    assert said[0] == f"{FIRST_STAGE}, {CONDITIONAL}: {parameters:,} parameters"
+    assert said[1] == f"{SHADER}: not there, and not needed"
+    assert said[2].startswith("all fit together (")

@@ -101,3 +101,10 @@ def test_official_weights_are_checked_and_paint(page, tmp_path, capsys):
     arguments = [str(page), "--hints", hints, "--out", str(tmp_path), "--weights", str(NETS), "--face", str(page)]
     assert main(arguments) == 0
     assert read(tmp_path / "p01" / "rough.png").shape == read(tmp_path / "p01" / "sketch.png").shape
+
+
+def test_official_weights_are_checked_without_painting_where_no_place_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--check-weights", str(NETS)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("all four fit together")
+    assert list(tmp_path.iterdir()) == []
