@@ -57,6 +57,13 @@ def door(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator
         yield service
 
 
+@pytest.fixture
+def new_door(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Service]:
+    """The same for one test alone: what others have sent need not be sent again."""
+    with Service(tmp_path_factory.mktemp("new-door"), "off") as service:
+        yield service
+
+
 @pytest.fixture(scope="session")
 def locked(tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Service]:
     """The same with API keys."""

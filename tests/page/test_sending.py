@@ -39,9 +39,9 @@ def latest_job(service: Service) -> dict:
 
 
 def test_a_broken_connection_is_mended_and_only_what_is_missing_sent_again(
-    door: Service, visit: Callable[..., Visit]
+    new_door: Service, visit: Callable[..., Visit]
 ) -> None:
-    window = visit(door)
+    window = visit(new_door)
     window.tolerated = "Failed to load resource"  # as the browser says it of the connection that we break
     page = window.go()
     fill(page)
@@ -61,13 +61,13 @@ def test_a_broken_connection_is_mended_and_only_what_is_missing_sent_again(
     expect(page.locator(".grid .page")).to_have_count(3)
     assert len(set(puts)) == 4
     assert {url: puts.count(url) for url in puts if puts.count(url) > 1} == {broken[0]: 2}
-    assert latest_job(door)["pages"]["total"] == 3
+    assert latest_job(new_door)["pages"]["total"] == 3
 
 
 def test_what_has_arrived_is_not_sent_again_though_its_answer_was_lost(
-    door: Service, visit: Callable[..., Visit]
+    new_door: Service, visit: Callable[..., Visit]
 ) -> None:
-    window = visit(door)
+    window = visit(new_door)
     window.tolerated = "Failed to load resource"
     page = window.go()
     fill(page)
@@ -91,8 +91,8 @@ def test_what_has_arrived_is_not_sent_again_though_its_answer_was_lost(
     assert len(tries) == len(set(tries)) == 4
 
 
-def test_nothing_is_lost_on_reload(door: Service, visit: Callable[..., Visit]) -> None:
-    window = visit(door)
+def test_nothing_is_lost_on_reload(new_door: Service, visit: Callable[..., Visit]) -> None:
+    window = visit(new_door)
     window.tolerated = "Failed to load resource"
     page = window.go()
     fill(page)
@@ -124,12 +124,12 @@ def test_nothing_is_lost_on_reload(door: Service, visit: Callable[..., Visit]) -
     expect(page.locator("h1")).to_have_text("Kept")
     assert let_through[0] not in puts
     assert len(puts) == 3
-    pages = door.ask("GET", f"/v1/jobs/{latest_job(door)['id']}/pages")["pages"]
+    pages = new_door.ask("GET", f"/v1/jobs/{latest_job(new_door)['id']}/pages")["pages"]
     assert [one["name"] for one in pages] == ["002.png", "001.png", "003.png"]
 
 
-def test_who_leaves_while_files_are_sent_finds_them_again(door: Service, visit: Callable[..., Visit]) -> None:
-    window = visit(door)
+def test_who_leaves_while_files_are_sent_finds_them_again(new_door: Service, visit: Callable[..., Visit]) -> None:
+    window = visit(new_door)
     window.tolerated = "Failed to load resource"
     page = window.go()
     fill(page)
