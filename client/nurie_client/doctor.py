@@ -64,8 +64,8 @@ def _project(project: Project) -> Iterator[Finding]:
     if missing:
         yield Finding("broken", "project", f"{project.file}: no such reference: {', '.join(missing)}", "mend the file")
     else:
-        what = f"series {project.series}, " if project.series else ""
-        yield Finding("ok", "project", f"{project.file}: {what}{len(project.references)} references")
+        what = f", series {project.series}" if project.series else ""
+        yield Finding("ok", "project", f"{project.file}{what}; references: {len(project.references)}")
 
 
 def _network() -> Iterator[Finding]:

@@ -86,7 +86,7 @@ def draw_ended(run: Run, trouble: str = "") -> Text:
     assert run.job is not None
     counts = run.job.pages
     style = {"succeeded": "green", "partial": "yellow"}.get(run.job.status, "red")
-    words = [f"{counts.succeeded} coloured"]
+    words = [f"{counts.succeeded} {'page' if counts.succeeded == 1 else 'pages'} coloured"]
     words += [f"{counts.skipped} in colour already"] if counts.skipped else []
     words += [f"{counts.failed} failed"] if counts.failed else []
     words += [f"{counts.cancelled} cancelled"] if counts.cancelled else []
@@ -149,8 +149,10 @@ def _page_table(busy: Sequence[tuple[Run, Page]], total: int, *, many: bool) -> 
     for run, page in busy:
         stages = Text()
         for stage in STAGES:
-            style = "green" if stage in page.timings else "cyan" if stage == page.stage else "dim"
-            stages.append(STAGE_WORDS[stage] + " ", style)
+            mark, style = (
+                ("✓", "green") if stage in page.timings else ("▸", "cyan") if stage == page.stage else ("·", "dim")
+            )
+            stages.append(f"{mark} {STAGE_WORDS[stage]}  ", style)
         title = f"{run.chapter.title}: {page.name}" if many else page.name
         table.add_row(Text("  " + title, overflow="ellipsis", no_wrap=True), stages)
     if total > len(busy):

@@ -7,7 +7,7 @@ come from is missing: each stage tints the page, so the same pages give the same
 
 NURIE_TEST_STAGE_S is how long a stage takes, in seconds: one number, or `cgan=0.1,s2p=0.3`.
 NURIE_TEST_FAULTS is a folder: while a file `STAGE.NUMBER.poison` is there, that page kills the process of its stage;
-`STAGE.NUMBER.hang` makes it hang, once (the file is removed first).
+`STAGE.NUMBER.hang` makes it hang, once (the file is removed first). A page that is called unpaintable fails.
 """
 
 import json
@@ -20,13 +20,17 @@ from pathlib import Path
 import numpy as np
 from celery import Task
 
-from common.errors import CancelledError
+from common.errors import BadImageError, CancelledError
 from common.imaging import is_coloured
 from common.names import PAGE_TASKS, SET_ARTIFACTS, SET_TASK, TRAIN_TASK, Artifact, Stage
 from workers.celery import app
 from workers.stage import Heartbeat, StageRun, get_resources, run_stage
 
 TINTS = {Stage.CGAN: (1.0, 0.8, 0.7), Stage.S2P: (0.8, 1.0, 0.7), Stage.INKNHUE: (0.7, 0.8, 1.0)}
+SCORES = json.dumps(
+    {"mean": {"final": {"psnr_db": 30.5}, "grey": {"psnr_db": 20.25}}, "set": {"fid": None}, "real_only": [],
+     "output_only": ["2"], "failed": {"3": "no picture"}}
+).encode()  # fmt: skip
 ONE_HINT = (
     b'{"version": 1, "size": [%d, %d], "palette": [[176, 58, 46]], '
     b'"hints": [{"x": 0.5, "y": 0.5, "rgb": [176, 58, 46], "source": "cgan", "entry": 0}]}'
@@ -80,6 +84,8 @@ def report(self: Task, job_id: str, number: int, attempt: int) -> None:
 def work(run: StageRun) -> None:
     """Write every artifact of the stage, from the page alone."""
     page_rgb = run.read_picture(Artifact.SOURCE)
+    if "unpaintable" in run.page_label:
+        raise BadImageError(f"{run.page_label} cannot be painted")
     _fail_as_told(run)
     _take_time(run)
     if run.stage is Stage.CGAN and run.params.skip_coloured and is_coloured(page_rgb):
@@ -106,7 +112,7 @@ def work(run: StageRun) -> None:
 
 def work_on_set(run: StageRun) -> None:
     for artifact in SET_ARTIFACTS:
-        run.write(artifact, f"the {artifact}".encode())
+        run.write(artifact, SCORES if artifact is Artifact.METRICS else f"the {artifact}".encode())
 
 
 def _take_time(run: StageRun) -> None:

@@ -33,9 +33,9 @@ def test_progress_is_said_line_by_line_and_results_alone_go_to_standard_output(s
     ended = shell.run("colorize", "1.png", "-r", "cover.png", "-o", "out.png")
     assert ended.out == "out.png\n"
     assert "1: sending" in ended.err and "page 1 1.png: inknhue" in ended.err
-    assert "succeeded 1: 1 coloured" in ended.err
+    assert "succeeded 1: 1 page coloured" in ended.err
     quiet = shell.run("colorize", "1.png", "-r", "cover.png", "-o", "out.png", "-q", "--again")
-    assert quiet.err == "succeeded 1: 1 coloured\n"
+    assert quiet.err == "succeeded 1: 1 page coloured\n"
 
 
 def test_jobs_are_listed_and_found_by_id_by_name_or_as_the_last(shell: Shell, sent):
@@ -128,8 +128,8 @@ def test_a_series_remembers_references_and_colours(shell: Shell):
     assert shown["colours"] == [{"old": [176, 58, 46], "new": [200, 40, 40]}]
     later = shell.run("colorize", "2.png", "--series", name, "--json")
     assert later.code == 0, later.err
-    assert f"{name}: 1 references, 1 corrected colours" in shell.run("series", "list").out
-    assert "0 corrected" in shell.run("series", "undo", name, "#b03a2e").err
+    assert f"{name}  references: 1, corrected colours: 1" in shell.run("series", "list").out
+    assert "left: 0" in shell.run("series", "undo", name, "#b03a2e").err
     assert shell.run("series", "forget", name, "-y").code == 0
     assert shell.run("series", "show", name).code == 1
 
@@ -171,10 +171,19 @@ def test_results_are_scored_against_true_pictures(shell: Shell):
     for folder in ("true", "mine"):
         (shell.folder / folder).mkdir()
         (shell.folder / folder / "1.png").write_bytes(draw_page(1, colour=True))
-    ended = shell.run("evaluate", "true", "mine", "--report", "report.html")
-    # The test stages score nothing: the figures are no JSON, and the command says so instead of showing nothing.
-    assert ended.code in (0, 1)
-    assert "job " in ended.err
+    ended = shell.run("evaluate", "true", "mine", "--report", "report.html", "--csv", "table.csv")
+    assert ended.code == 0, ended.err
+    # What the test stages say of every chapter.
+    assert [line.split() for line in ended.out.splitlines()] == [
+        ["psnr_db", "30.500", "(left", "grey:", "20.250)"],
+        ["output_only", "2"],
+        ["not", "scored", "3:", "no", "picture"],
+    ]
+    assert (shell.folder / "report.html").read_bytes() == b"the report"
+    assert (shell.folder / "table.csv").read_bytes() == b"the table"
+    assert shell.run("evaluate", "true", "mine", "--json").told["mean"]["final"] == {"psnr_db": 30.5}
+    refused = shell.run("evaluate", "true", "nothing")
+    assert refused.code == 2
 
 
 def test_the_doctor_says_what_works_in_one_screen(shell: Shell, service: Service):
@@ -270,7 +279,7 @@ def test_a_live_picture_shows_chapters_and_pages(shell: Shell, wait_for: Callabl
         process.kill()
         os.close(terminal)
     assert "of 8 pages" in shown
-    assert "8 coloured" in shown
+    assert "8 pages coloured" in shown
 
 
 @pytest.fixture(scope="module")

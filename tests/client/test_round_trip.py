@@ -1,13 +1,13 @@
 """Chapters of all shapes go to the server and come back as they were, in colour."""
 
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from tests.client.conftest import Shell
 from tests.client.pages import draw_page, expect_coloured, is_same_picture
 from tests.client.shapes import DATE, SHAPES, Shape, as_folder, read_entries, simple
+from tests.service import Service
 
 
 @pytest.mark.parametrize("name", SHAPES)
@@ -111,10 +111,38 @@ def test_what_cannot_be_is_refused_before_anything_is_sent(shell: Shell, argumen
     assert sorted(shell.folder.rglob("*")) == before
 
 
-def test_a_page_that_fails_leaves_the_others_and_exit_code_3(shell: Shell, service, tmp_path: Path):
-    whole = draw_page(1)
-    (shell.folder / "1.png").write_bytes(whole)
-    (shell.folder / "2.png").write_bytes(draw_page(2)[:-400])
-    ended = shell.run("colorize", "1.png", "2.png", "-r", "cover.png", "-o", "out.cbz", "--json")
-    assert (ended.code, ended.told["chapters"][0]["status"]) in ((3, "partial"), (1, "error")), ended.err
-    assert "2.png" in ended.err
+def test_a_page_that_fails_leaves_the_others_and_exit_code_3(shell: Shell, service: Service):
+    (shell.folder / "1.png").write_bytes(draw_page(1))
+    (shell.folder / "unpaintable.png").write_bytes(draw_page(2))
+    ended = shell.run("colorize", "1.png", "unpaintable.png", "-r", "cover.png", "-o", "out.cbz", "--json")
+    (told,) = ended.told["chapters"]
+    assert (ended.code, told["status"]) == (3, "partial"), ended.err
+    assert [(page["name"], page["code"]) for page in told["failed"]] == [("unpaintable.png", "bad_image")]
+    assert "page 2 (unpaintable.png)" in ended.err
+    assert list(read_entries(shell.folder / "out.cbz")) == ["1.png"]
+    # The same command tries again what failed.
+    attempts = service.ask("GET", f"/v1/jobs/{told['job']}/pages/2")["attempt"]
+    assert shell.run("colorize", "1.png", "unpaintable.png", "-r", "cover.png", "-o", "out.cbz").code == 3
+    assert service.ask("GET", f"/v1/jobs/{told['job']}/pages/2")["attempt"] > attempts
+
+
+def test_a_chapter_of_which_every_page_fails_is_exit_code_1(shell: Shell):
+    (shell.folder / "unpaintable.png").write_bytes(draw_page(3))
+    ended = shell.run("colorize", "unpaintable.png", "-r", "cover.png", "-o", "out.cbz", "--json")
+    assert (ended.code, ended.told["chapters"][0]["status"]) == (1, "failed"), ended.err
+    assert not (shell.folder / "out.cbz").exists()
+
+
+def test_a_page_that_is_no_picture_is_refused_by_name(shell: Shell):
+    (shell.folder / "1.png").write_bytes(b"no picture")
+    ended = shell.run("colorize", "1.png", "-r", "cover.png")
+    assert (ended.code, "1.png" in ended.err) == (1, True), ended.err
+
+
+def test_some_chapters_that_fail_are_exit_code_3(shell: Shell):
+    (shell.folder / "done").mkdir()
+    for name, data in (("a", draw_page(1)), ("b", b"no picture")):
+        (shell.folder / name).mkdir()
+        (shell.folder / name / "1.png").write_bytes(data)
+    ended = shell.run("colorize", "a", "b", "-r", "cover.png", "-o", "done", "--json")
+    assert (ended.code, [told["status"] for told in ended.told["chapters"]]) == (3, ["succeeded", "error"])

@@ -129,7 +129,7 @@ def list_series(setup: Setup, as_json: bool) -> None:
         show_json([_series_summary(one) for one in found])
         return
     for one in found:
-        click.echo(f"{one.name}: {len(one.references)} references, {len(one.colours)} corrected colours")
+        click.echo(f"{one.name}  references: {len(one.references)}, corrected colours: {len(one.colours)}")
 
 
 @series.command("show")
@@ -164,7 +164,7 @@ def undo_colour(setup: Setup, name: str, old: Rgb) -> None:
         if len(kept) == len(found.colours):
             raise InputError(f"{name} has no correction of #{bytes(old).hex()}: `nurie series show` lists them")
         client.set_series_colours(found.id, kept)
-    setup.say(f"{name}: {len(kept)} corrected colours are left")
+    setup.say(f"{name}: corrected colours left: {len(kept)}")
 
 
 @series.command("forget")
