@@ -38,7 +38,7 @@ async function send(item, told, signal) {
         item.upload = await announce(item, signal);
         told.changed();
       }
-      await put(item, (share) => told.progress(item, share), signal);
+      if (!item.upload.received) await put(item, (share) => told.progress(item, share), signal);
       break;
     } catch (error) {
       if (signal.aborted || !isPassing(error)) throw error;
@@ -70,8 +70,8 @@ async function announce({ file, name }, signal) {
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
     body.sha256 = [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   }
-  const { id, url, headers } = await askJson("/v1/uploads", { method: "POST", body, signal });
-  return { id, url, headers };
+  const { id, url, headers, received } = await askJson("/v1/uploads", { method: "POST", body, signal });
+  return { id, url, headers, received }; // received: the server has these bytes already
 }
 
 /** PUT with XMLHttpRequest: fetch tells nothing of how far it is. */

@@ -263,10 +263,9 @@ def _submit(client: Client, body: Mapping[str, Any], digest: str, again: bool) -
 
 
 def _phase(job: Job) -> str:
-    if job.status == "queued":
-        return "queued"
-    model = job.reference_model
-    return "training" if model and model.status in ("missing", "training") and not job.pages.ended else "colouring"
+    if job.reference_model and job.reference_model.status == "training":
+        return "training"
+    return "queued" if job.status == "queued" else "colouring"
 
 
 def _look_ahead(client: Client, run: Run) -> None:

@@ -120,7 +120,8 @@ def _how_far(run: Run) -> tuple[float, float, str]:  # noqa: PLR0911  a table, i
             ahead = f", {run.outlook.pages_ahead} pages ahead" if run.outlook and run.outlook.pages_ahead else ""
             return 0, job.pages.total, f"queued{ahead}{_estimate(run)}"
         case "training" if job and job.reference_model:
-            return job.reference_model.progress, 1, f"learning the reference{_estimate(run)}"
+            share = job.reference_model.progress
+            return share, 1, f"learning the reference, {share:.0%}{_estimate(run)}"
         case "colouring" if job and job.pages.ended == job.pages.total:
             return 1, 1, "scoring the chapter"
         case "colouring" if job:
