@@ -1,4 +1,7 @@
-"""Names of pages: which files are pictures, in which order they are read, and what a name in a ZIP means."""
+"""Names of pages: which files are pictures, in which order they are read, and what a name in a ZIP means.
+
+As the server has it (common/archives.py, which is not installed with the client); a test holds the two together.
+"""
 
 import re
 import struct
