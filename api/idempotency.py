@@ -7,7 +7,9 @@ does not. Only what succeeded is kept; who was refused may mend the request and 
 import hashlib
 import json
 import re
+import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from http import HTTPStatus
 from typing import ParamSpec
@@ -15,10 +17,10 @@ from typing import ParamSpec
 from flask import Response, g, request
 
 from api.bodies import read_form
-from api.context import get_context
+from api.context import Context, get_context
 from api.incoming import CHUNK_BYTES
 from common.errors import DatabaseError, InputError, NurieError
-from common.jobs.idempotency import Answer
+from common.jobs.idempotency import LOCKED_S, Answer
 from common.jobs.ids import new_id
 from common.logging import get_logger
 
@@ -26,6 +28,7 @@ Given = ParamSpec("Given")
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
+RENEW_S = LOCKED_S / 3
 KEPT_HEADERS = ("Content-Type", "Location", "Retry-After")
 _KEY = re.compile(r'"?(?P<key>[\x21\x23-\x7e]{1,255})"?')
 
@@ -35,7 +38,7 @@ def idempotent(view: Callable[Given, Response]) -> Callable[Given, Response]:
 
     Raises:
         InputError: the header is no key: 1 to 255 visible ASCII characters.
-        ReusedKeyError, ConflictError: see `IdempotencyStore.begin`.
+        ReusedKeyError, InFlightError: see `IdempotencyStore.begin`.
     """
 
     @wraps(view)
@@ -55,7 +58,8 @@ def idempotent(view: Callable[Given, Response]) -> Callable[Given, Response]:
             return response
         g.reservation = begun
         try:
-            response = view(*args, **kwargs)
+            with _held(context, tenant_id, key):
+                response = view(*args, **kwargs)
         except DatabaseError:
             _attempt(lambda: context.idempotency.unlock(tenant_id, key))  # it may have been made all the same
             raise
@@ -72,6 +76,24 @@ def idempotent(view: Callable[Given, Response]) -> Callable[Given, Response]:
         return response
 
     return answer_once
+
+
+@contextmanager
+def _held(context: Context, tenant_id: str, key: str) -> Iterator[None]:
+    """Say again and again that a request is worked on, however long that takes: a large chapter takes minutes."""
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(RENEW_S):
+            _attempt(lambda: context.idempotency.renew(tenant_id, key))
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()  # so that no renewal comes after what was decided
 
 
 def resource_id() -> str:

@@ -11,6 +11,7 @@ from api.quotas import describe_quota
 from common.errors import (
     AuthError,
     ConflictError,
+    InFlightError,
     InputError,
     NotFoundError,
     NurieError,
@@ -98,6 +99,8 @@ def _answer_nurie_error(error: NurieError) -> Response:
     response = problem_response(status, error.code, str(error))
     if isinstance(error, AuthError):
         response.headers["WWW-Authenticate"] = 'Bearer realm="nurie"'
+    if isinstance(error, InFlightError):
+        response.headers["Retry-After"] = str(RETRY_AFTER_S)
     return describe_quota(response, error) if isinstance(error, QuotaError) else response
 
 

@@ -90,6 +90,10 @@ class SeriesChangedError(ConflictError):
     pass
 
 
+class InFlightError(ConflictError):
+    pass
+
+
 class ModelMissingError(NurieError):
     code = "model_missing"
 

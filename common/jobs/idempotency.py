@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
-from common.errors import ConflictError, ReusedKeyError
+from common.errors import InFlightError, ReusedKeyError
 from common.jobs.database import Database
 from common.jobs.ids import new_id
 from common.jobs.models import IdempotencyKey
 
 KEPT_S = 86_400.0
 """How long an answer is kept, in seconds."""
-LOCKED_S = 900.0
-"""A request that was not answered for so long is no longer worked on: its process has died, in seconds."""
+LOCKED_S = 30.0
+"""A request that was not renewed for so long is no longer worked on: its process has died, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class IdempotencyStore:
 
         Raises:
             ReusedKeyError: the key was used for another request.
-            ConflictError: the same request is being worked on at this moment.
+            InFlightError: the same request is being worked on at this moment.
         """
         now = time.time()
         try:
@@ -81,6 +81,13 @@ class IdempotencyStore:
         except IntegrityError:  # another process entered it at the same moment
             raise _in_flight() from None
 
+    def renew(self, tenant_id: str, key: str) -> None:
+        """The request is still worked on."""
+        with self._database.writing() as session:
+            entry = session.get(IdempotencyKey, (tenant_id, key), with_for_update=True)
+            if entry is not None and entry.locked_until is not None:
+                entry.locked_until = time.time() + LOCKED_S
+
     def finish(self, tenant_id: str, key: str, answer: Answer) -> None:
         """Keep the answer."""
         with self._database.writing() as session:
@@ -104,5 +111,5 @@ class IdempotencyStore:
                 entry.locked_until = None
 
 
-def _in_flight() -> ConflictError:
-    return ConflictError("Idempotency-Key: the same request is being worked on: ask again in a moment")
+def _in_flight() -> InFlightError:
+    return InFlightError("Idempotency-Key: the same request is being worked on: ask again in a moment")

@@ -4,13 +4,16 @@ import threading
 import time
 
 import pytest
+from sqlalchemy import select
 
+from api import idempotency, jobs
 from api.context import Context
 from api.idempotency import HEADER, REPLAYED
-from common.errors import ConflictError, DatabaseError, ReusedKeyError, StorageError
+from api.intake import submit_job
+from common.errors import ConflictError, DatabaseError, InFlightError, ReusedKeyError, StorageError
 from common.jobs.garbage import GarbageStore
 from common.jobs.idempotency import KEPT_S, LOCKED_S, Answer, IdempotencyStore, Reservation
-from common.jobs.models import LOCAL_TENANT
+from common.jobs.models import LOCAL_TENANT, IdempotencyKey
 from common.jobs.store import JobStore
 from tests.unit.api.conftest import on_sqlite, picture, submit
 
@@ -147,6 +150,42 @@ def test_a_request_whose_process_died_is_taken_up_again_under_the_same_id(entrie
     first = entries.begin(LOCAL_TENANT, KEY, "1" * 64)
     clock.advance(LOCKED_S + 1)
     assert entries.begin(LOCAL_TENANT, KEY, "1" * 64) == Reservation(first.resource_id, is_repeated=True)
+
+
+def test_a_request_that_takes_long_is_held_all_the_while(keyed, context, monkeypatch, clock):
+    monkeypatch.setattr(idempotency, "RENEW_S", 0.01)
+    renewed = threading.Event()
+    renew = IdempotencyStore.renew
+
+    def notice(*arguments):
+        renew(*arguments)
+        renewed.set()
+
+    def take_long(*arguments):
+        clock.advance(LOCKED_S - 1)
+        renewed.clear()
+        assert renewed.wait(30)
+        clock.advance(LOCKED_S - 1)  # longer in all than one lock holds
+        with context.database.reading() as session:
+            sha256 = session.scalar(select(IdempotencyKey.request_sha256))
+        with pytest.raises(InFlightError):
+            context.idempotency.begin(LOCAL_TENANT, KEY, sha256)
+        submit_job(*arguments)
+
+    monkeypatch.setattr(IdempotencyStore, "renew", notice)
+    monkeypatch.setattr(jobs, "submit_job", take_long)
+    assert submit(keyed, **FILES).status_code == 202
+
+
+def test_who_comes_while_it_is_worked_on_is_told_when_to_come_back(keyed, context, monkeypatch):
+    def away(*_):
+        raise DatabaseError("away")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IdempotencyStore, "finish", away)
+        assert submit(keyed, **FILES).status_code == 202
+    again = submit(keyed, **FILES)
+    assert (again.status_code, again.headers["Retry-After"]) == (409, "5")
 
 
 def test_of_many_at_once_one_is_worked_on(entries):
