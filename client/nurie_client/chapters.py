@@ -1,7 +1,9 @@
 """Chapters on this machine: an archive, a folder, or loose pages; what is in them, in which order, and their bytes."""
 
 import glob
+import hashlib
 import os
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,11 +12,13 @@ from pathlib import Path
 from typing import BinaryIO, Final, cast
 
 from nurie_client.errors import InputError
-from nurie_client.names import ARCHIVE_SUFFIXES, OTHER_ARCHIVES, decode_name, is_page, name_fault, natural_key
+from nurie_client.names import ARCHIVE_SUFFIXES, OTHER_ARCHIVES, decode_name, is_page, name_fault, natural_key, readable
 from nurie_client.sources import UNREADABLE, Source
 
 PROJECT_FILE: Final = "nurie.toml"
 ENCRYPTED: Final = 0x1
+MARK: Final = "-coloured"
+"""What a result is called beside its chapter."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Chapter:
         entries: all files, in the order in which an archive has them.
         is_archive, is_folder: neither is so for loose pages.
         comment: of an archive.
+        files: the files of loose pages.
     """
 
     title: str
@@ -60,6 +65,7 @@ class Chapter:
     is_archive: bool = False
     is_folder: bool = False
     comment: bytes = b""
+    files: tuple[Path, ...] = ()
     close: Callable[[], None] = field(default=lambda: None, repr=False)
 
     @property
@@ -75,6 +81,17 @@ class Chapter:
     def sources(self) -> list[Source]:
         """The pages, to be sent."""
         return [self.source(entry) for entry in self.pages]
+
+    @property
+    def inputs(self) -> tuple[Path, ...]:
+        """What was named: one archive or folder, or the pages; absolute."""
+        return self.files or (self.path.absolute(),)
+
+    @property
+    def outline(self) -> str:
+        """SHA-256 of the names and sizes of all files: another chapter, another outline."""
+        told = "\n".join(f"{entry.size} {entry.name}" for entry in self.entries)
+        return hashlib.sha256(told.encode()).hexdigest()
 
     def source(self, entry: Entry) -> Source:
         label = f"{self.path}: {entry.name}" if self.is_archive else str(self.path / entry.name)
@@ -109,18 +126,15 @@ def find_chapters(inputs: Sequence[str | Path]) -> list[Chapter]:
 
 def open_archive(path: Path) -> Chapter:
     """A ZIP or CBZ; its bytes are read when they are asked for. Raises InputError: no archive, damaged, encrypted."""
+    archive = _Archive(path)
     try:
-        archive = zipfile.ZipFile(path)
-    except UNREADABLE as error:
-        raise InputError(f"{path} is no ZIP or CBZ archive, or damaged ({error})") from None
-    try:
-        entries = tuple(_archive_entries(archive, path))
+        listed = archive.list()
+        entries = tuple(_archive_entries(archive, listed.infolist(), path))
         if not any(entry.is_page for entry in entries):
             raise InputError(f"{path} holds no pictures")
-    except BaseException:
+        return Chapter(readable(path.stem), path, entries, is_archive=True, comment=listed.comment, close=archive.close)
+    finally:
         archive.close()
-        raise
-    return Chapter(path.stem, path, entries, is_archive=True, comment=archive.comment, close=archive.close)
 
 
 def open_folder(path: Path) -> Chapter:
@@ -128,18 +142,32 @@ def open_folder(path: Path) -> Chapter:
     entries = tuple(_folder_entries(path))
     if not any(entry.is_page for entry in entries):
         raise InputError(f"{path} holds no pictures")
-    return Chapter(path.resolve().name, path, entries, is_folder=True)
+    return Chapter(readable(path.resolve().name), path, entries, is_folder=True)
 
 
 def loose_pages(paths: Sequence[Path]) -> Chapter:
     """Pages as they were named, in this order; those of the same name are told apart by their folder."""
     folder = Path(os.path.commonpath([path.absolute().parent for path in paths]))
-    entries = tuple(_file_entry(path, path.absolute().relative_to(folder).as_posix()) for path in paths)
+    entries = tuple(_file_entry(path, readable(path.absolute().relative_to(folder).as_posix())) for path in paths)
     title = paths[0].stem if len(paths) == 1 else f"{paths[0].stem} to {paths[-1].stem}"
-    return Chapter(title, folder, entries)
+    return Chapter(readable(title), folder, entries, files=tuple(path.absolute() for path in paths))
 
 
 def _expand(inputs: Iterable[str | Path]) -> Iterator[Path]:
+    found = list(_found(inputs))
+    # The same command again must not colour what it made before.
+    names = {path.absolute() for path in found}
+    yield from (path for path in found if not _is_result_of_another(path.absolute(), names))
+
+
+def _is_result_of_another(path: Path, names: set[Path]) -> bool:
+    if not path.stem.endswith(MARK):
+        return False
+    stem = path.stem.removesuffix(MARK)
+    return any(other.stem == stem and other.parent == path.parent for other in names)
+
+
+def _found(inputs: Iterable[str | Path]) -> Iterator[Path]:
     seen: set[Path] = set()
     for given in inputs:
         path = Path(given)
@@ -159,18 +187,49 @@ def _in_folder(folder: Path) -> list[Chapter]:
     try:
         return [open_folder(folder)]
     except InputError:
+        found = {path for path in folder.iterdir() if path.suffix.lower() in ARCHIVE_SUFFIXES and path.is_file()}
         archives = sorted(
-            (path for path in folder.iterdir() if path.suffix.lower() in ARCHIVE_SUFFIXES and path.is_file()),
-            key=lambda path: natural_key(path.name),
+            (path for path in found if not _is_result_of_another(path, found)), key=lambda path: natural_key(path.name)
         )
         if not archives:
             raise InputError(f"{folder} holds no pictures, and no ZIP or CBZ archives") from None
         return [open_archive(path) for path in archives]
 
 
-def _archive_entries(archive: zipfile.ZipFile, path: Path) -> Iterator[Entry]:
+class _Archive:
+    """A ZIP that is open only while somebody reads of it: many chapters may wait their turn."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._zip: zipfile.ZipFile | None = None
+
+    def list(self) -> zipfile.ZipFile:
+        """Open it, if it is not. Raises InputError."""
+        with self._lock:
+            if self._zip is None:
+                try:
+                    self._zip = zipfile.ZipFile(self._path)
+                except OSError as error:
+                    raise InputError(f"{self._path} cannot be read: {error.strerror or error}") from None
+                except UNREADABLE as error:
+                    raise InputError(f"{self._path} is no ZIP or CBZ archive, or damaged ({error})") from None
+            return self._zip
+
+    def open(self, info: zipfile.ZipInfo) -> BinaryIO:
+        return cast(BinaryIO, self.list().open(info))
+
+    def close(self) -> None:
+        """What is being read may be read to its end."""
+        with self._lock:
+            if self._zip is not None:
+                self._zip.close()
+            self._zip = None
+
+
+def _archive_entries(archive: _Archive, infos: Iterable[zipfile.ZipInfo], path: Path) -> Iterator[Entry]:
     seen: set[str] = set()
-    for info in archive.infolist():
+    for info in infos:
         name = decode_name(info)
         if fault := name_fault(name.rstrip("/")):
             raise InputError(f"{path}: entry {name!r} {fault}")
@@ -182,8 +241,8 @@ def _archive_entries(archive: zipfile.ZipFile, path: Path) -> Iterator[Entry]:
         yield Entry(name, info.file_size, info.date_time, _opener(archive, info), info)
 
 
-def _opener(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
-    return lambda: cast(BinaryIO, archive.open(info))
+def _opener(archive: _Archive, info: zipfile.ZipInfo) -> Callable[[], BinaryIO]:
+    return lambda: archive.open(info)
 
 
 def _folder_entries(folder: Path) -> Iterator[Entry]:
@@ -192,16 +251,7 @@ def _folder_entries(folder: Path) -> Iterator[Entry]:
         for name in sorted(files, key=natural_key):
             path = Path(here, name)
             if not name.startswith(".") and name != PROJECT_FILE and path.is_file():
-                yield _file_entry(path, _readable(path.relative_to(folder).as_posix()))
-
-
-def _readable(name: str) -> str:
-    """A name that is no UTF-8 on this disk, as files have that were unpacked of a Japanese archive, in Unicode."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return os.fsencode(name).decode("cp932", "replace")
-    return name
+                yield _file_entry(path, readable(path.relative_to(folder).as_posix()))
 
 
 def _file_entry(path: Path, name: str) -> Entry:

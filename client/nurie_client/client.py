@@ -1,8 +1,10 @@
 """The server as Python sees it."""
 
 import ssl
+import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -10,7 +12,7 @@ from typing import Any, Final, Self
 import httpx
 
 from nurie_client.connection import PATIENCE_S, Connection, Notify
-from nurie_client.errors import InputError, NurieError
+from nurie_client.errors import ApiError, InputError, NotFoundError, NurieError, OutputError
 from nurie_client.records import Job, Outlook, Page, Series, Tenant
 from nurie_client.sources import Source
 from nurie_client.uploading import Progress, digest_all, upload_all
@@ -54,6 +56,8 @@ class Client:
             notify: told in words whenever something is tried again.
             verify, proxy, transport: httpx's own; by default what HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE say.
         """
+        self._sending: dict[str, threading.Lock] = {}  # by digest: what is being sent
+        self._lock = threading.Lock()
         self._connection = Connection(
             server, key, patience_s=patience_s, notify=notify, verify=verify, proxy=proxy, transport=transport
         )
@@ -93,7 +97,7 @@ class Client:
 
     def version(self, timeout_s: float = 5) -> str:
         """The server's, asked once."""
-        return str(self._connection.ask_now("/openapi.json", timeout_s).json()["info"]["version"])
+        return str(read_json(self._connection.ask_now("/openapi.json", timeout_s))["info"]["version"])
 
     def tenant(self) -> Tenant:
         """Who the key belongs to, and what it may use."""
@@ -111,19 +115,23 @@ class Client:
         """
         if not source.size:
             raise InputError(f"{source.label} is empty")
-        announced = {"filename": source.name[-255:], "size": source.size, "sha256": sha256 or source.sha256()}
+        announced: JSON = {"filename": source.name[-255:], "size": source.size, "sha256": sha256 or source.sha256()}
         tell = sent or (lambda _: None)
 
         def attempt() -> str:
             # Announced anew at each try: what arrived in spite of a lost answer is not sent again.
-            told = self._connection.once("POST", "/v1/uploads", json=announced).json()
+            told = read_json(self._connection.once("POST", "/v1/uploads", json=announced))
             if not told.get("received"):
                 headers = {**told["headers"], "Content-Length": str(source.size)}
                 self._connection.put_once(told["url"], _counted(source.pieces(), tell), headers)
             tell(source.size)
             return str(told["id"])
 
-        return self._connection.persist(attempt)
+        # Files of the same bytes, as blank pages and references are, go one after the other: then they go once.
+        with self._lock:
+            sending = self._sending.setdefault(announced["sha256"], threading.Lock())
+        with sending:
+            return self._connection.persist(attempt)
 
     def submit(
         self,
@@ -179,7 +187,7 @@ class Client:
     def create_job(self, body: Mapping[str, Any], idempotency_key: str | None = None) -> Job:
         """POST /v1/jobs as it is: upload ids for files."""
         headers = {"Idempotency-Key": idempotency_key or str(uuid.uuid4())}
-        return Job.of(self._connection.request("POST", "/v1/jobs", json=dict(body), headers=headers).json())
+        return Job.of(self._request("POST", "/v1/jobs", dict(body), headers=headers))
 
     # --- jobs
 
@@ -206,19 +214,19 @@ class Client:
     def follow(self, job_id: str) -> Iterator[tuple[Job, list[Page]]]:
         """The job and its pages now, and again whenever something has changed, until the job has ended.
 
-        At most every second, and seldomer where there are many pages; at least every `HOLD_S` seconds.
+        At most every half second, and seldomer where there are many pages; at least every `HOLD_S` seconds.
         """
         etag, job, pages = "", None, list[Page]()
         while job is None or not job.has_ended:
             asked = {"params": {"wait": HOLD_S}, "headers": {"If-None-Match": etag}} if etag else {}
             reply = self._connection.request("GET", f"/v1/jobs/{job_id}", **asked)
             if reply.status_code != httpx.codes.NOT_MODIFIED:
-                etag, job = reply.headers.get("ETag", ""), Job.of(reply.json())
+                etag, job = reply.headers.get("ETag", ""), Job.of(read_json(reply))
                 pages = list(self.pages(job_id)) if job.kind == "colorize" else []
             assert job is not None
             yield job, pages
             if not job.has_ended:
-                self.pause(1 + len(pages) / 200)
+                self.pause(0.5 + len(pages) / 200)
 
     def cancel(self, job_id: str) -> Job:
         """Stop what has not ended."""
@@ -230,7 +238,7 @@ class Client:
 
     def delete(self, job_id: str) -> None:
         """Delete an ended job and its files. Raises ConflictError: it has not ended."""
-        self._connection.request("DELETE", f"/v1/jobs/{job_id}")
+        self._delete(f"/v1/jobs/{job_id}")
 
     # --- correcting
 
@@ -270,7 +278,7 @@ class Client:
 
     def delete_series(self, series_id: str) -> None:
         """Forget its references and corrections; its jobs stay."""
-        self._connection.request("DELETE", f"/v1/series/{series_id}")
+        self._delete(f"/v1/series/{series_id}")
 
     # --- taking home
 
@@ -290,8 +298,11 @@ class Client:
         try:
             self._connection.persist(attempt)
             part.replace(to)
+        except OSError as error:
+            raise OutputError(f"{to} cannot be written: {error.strerror or error}") from None
         finally:
-            part.unlink(missing_ok=True)
+            with suppress(OSError):
+                part.unlink(missing_ok=True)
 
     def save_result(self, job_id: str, to: Path) -> None:
         """The archive as the server packs it. Raises NotFoundError: there is none yet, or never will be."""
@@ -306,6 +317,20 @@ class Client:
         flat = [source for files in sources.values() for source in files]
         ids = iter(upload_all(self, flat, digest_all(flat, progress), progress))
         return {field: [next(ids) for _ in files] for field, files in sources.items()}
+
+    def _delete(self, path: str) -> None:
+        tries = 0
+
+        def attempt() -> None:
+            nonlocal tries
+            tries += 1
+            try:
+                self._connection.once("DELETE", path)
+            except NotFoundError:
+                if tries == 1:  # later it is what we asked for: the answer was lost
+                    raise
+
+        self._connection.persist(attempt)
 
     def _rerun(self, method: str, path: str, body: Mapping[str, Any]) -> str | None:
         stage = self._request(method, path, dict(body))["stage"]
@@ -327,8 +352,18 @@ class Client:
         return self._request("POST", path, headers={"Idempotency-Key": str(uuid.uuid4())})
 
     def _request(self, method: str, path: str, body: JSON | None = None, **options: Any) -> JSON:
-        told: JSON = self._connection.request(method, path, json=body, **options).json()
-        return told
+        return read_json(self._connection.request(method, path, json=body, **options))
+
+
+def read_json(reply: httpx.Response) -> JSON:
+    """Raises ApiError: it is no JSON object, so no Nurie answered."""
+    try:
+        told = reply.json()
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise ApiError(reply.status_code, "", f"{reply.request.url} answers something that is not Nurie's")
+    return told
 
 
 def as_source(file: Source | Path | str) -> Source:

@@ -13,10 +13,18 @@ from typing import Any, Final
 
 from nurie_client.chapters import Chapter, Entry
 from nurie_client.client import Client
-from nurie_client.errors import ApiError, ConflictError, InputError, NotFoundError, NurieError
-from nurie_client.names import FORMAT_SUFFIXES, is_page
+from nurie_client.errors import (
+    ApiError,
+    ConflictError,
+    InputError,
+    NotFoundError,
+    NurieError,
+    OutputError,
+    StoppedError,
+)
+from nurie_client.names import format_suffix, is_page
 from nurie_client.notes import Note, Notes
-from nurie_client.outputs import Coloured, Target, write_chapter
+from nurie_client.outputs import Coloured, Form, Target, write_chapter
 from nurie_client.records import Job, Outlook, Page
 from nurie_client.sources import Source
 from nurie_client.uploading import digest_all, run_all, upload_all
@@ -47,10 +55,11 @@ class Run:
     """One chapter under way, for whoever shows it; written by the thread that does it.
 
     Attributes:
-        phase: `waiting reading sending queued training colouring fetching writing done`.
+        phase: `waiting reading sending submitting queued training colouring fetching writing done`.
         read: of `files`, how many have a known SHA-256; `sent`: of `size` bytes, how many are at the server.
         outlook: how long it may take; asked for again when `outlook_due`, of `time.monotonic()`, has come.
-        written: names of the files of the result.
+        output: the result, once it is written.
+        halt: nothing new shall be sent; what is at the server already is followed on.
     """
 
     chapter: Chapter
@@ -65,9 +74,10 @@ class Run:
     outlook: Outlook | None = None
     outlook_due: float = 0.0
     fetched: int = 0
-    written: list[str] = field(default_factory=list)
+    output: Path | None = None
     error: NurieError | None = None
     detached: bool = False
+    halt: threading.Event = field(default_factory=threading.Event, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
@@ -92,12 +102,20 @@ class _Sending:
         self._run = run
 
     def read(self, source: Source) -> None:  # noqa: ARG002  what `Progress` is told
+        check_halt(self._run)
         with self._run.lock:
             self._run.read += 1
 
     def sent(self, source: Source, total: int) -> None:
+        check_halt(self._run)
         with self._run.lock:
             self._run.sent_by_file[id(source)] = total
+
+
+def check_halt(run: Run) -> None:
+    """Raises StoppedError."""
+    if run.halt.is_set():
+        raise StoppedError("stopped")
 
 
 def colour_chapter(client: Client, notes: Notes, order: Order, run: Run, *, detach: bool = False) -> None:
@@ -139,7 +157,7 @@ def take_home(client: Client, run: Run) -> None:
     if run.job.status == "cancelled" or not (done or kept):
         return
     run.phase = "fetching"
-    folder = run.target.path.with_name(f".{run.target.path.name}.nurie")
+    folder = _scratch(run.target, run.job)
     try:
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -151,10 +169,16 @@ def take_home(client: Client, run: Run) -> None:
 
         coloured = dict(run_all(fetch, done))
         run.phase = "writing"
-        run.written = write_chapter(run.chapter, run.target, coloured, kept)
+        run.output = write_chapter(run.chapter, run.target, coloured, kept).path
     except OSError as error:
-        raise InputError(f"{error.filename or folder} cannot be written: {error.strerror or error}") from None
+        raise OutputError(f"{error.filename or folder} cannot be written: {error.strerror or error}") from None
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _scratch(target: Target, job: Job) -> Path:
+    """Where pictures lie until all are there: on the disk of the result, and found again after a break."""
+    path = target.path.absolute()
+    return path / f".nurie-{job.id}" if target.form is Form.FOLDER else path.with_name(f".nurie-{job.id}")
 
 
 def identify(server: str, chapter: Chapter, order: Order, digests: Mapping[str, Sequence[str]]) -> str:
@@ -183,6 +207,7 @@ def _find_or_send(client: Client, notes: Notes, order: Order, run: Run) -> Job:
     digests = {name: digest_all(sources, sending) for name, sources in files.items()}
     digest = identify(client.server, chapter, order, digests)
     if not order.again and (job := _taken_up(client, notes.of_digest(digest))):
+        _keep_note(notes, job, digest, client.server, run)
         return job
 
     run.phase = "sending"
@@ -193,20 +218,19 @@ def _find_or_send(client: Client, notes: Notes, order: Order, run: Run) -> Job:
         body["series"] = order.series
     if order.keep_days is not None:
         body["keep_days"] = order.keep_days
+    check_halt(run)
+    run.phase = "submitting"
     job = _submit(client, body, digest, order.again)
-    inputs = [str((chapter.path / entry.name).absolute()) for entry in chapter.entries] if chapter.is_loose else []
-    with suppress(OSError):  # a machine without a home goes without
-        notes.keep(
-            Note(
-                job.id,
-                client.server,
-                digest,
-                tuple(inputs or [str(chapter.path.absolute())]),
-                str(run.target.path.absolute()),
-                run.target.form.name,
-            )
-        )
+    _keep_note(notes, job, digest, client.server, run)
     return job
+
+
+def _keep_note(notes: Notes, job: Job, digest: str, server: str, run: Run) -> None:
+    inputs = tuple(str(path) for path in run.chapter.inputs)
+    out = str(run.target.path.absolute())
+    note = Note(job.id, server, digest, run.chapter.outline, inputs, out, run.target.form.name)
+    with suppress(OSError, UnicodeError):  # a machine without a home goes without
+        notes.keep(note)
 
 
 def _goes_along(entry: Entry) -> bool:
@@ -281,10 +305,9 @@ def _look_ahead(client: Client, run: Run) -> None:
 def _fetch(client: Client, job: Job | None, page: Page, folder: Path) -> Coloured:
     """A page's picture in a file; one that was fetched before a break, and is still the latest, is taken."""
     assert job is not None and page.picture is not None
-    chosen = str(job.params.get("format", "png")) if page.picture == "final" else "png"
-    suffix = FORMAT_SUFFIXES[chosen][0]
-    version = hashlib.sha256(f"{job.id} {page.attempt} {page.updated_at}".encode()).hexdigest()[:12]
-    file = folder / f"{page.number:05d}-{version}{suffix}"
+    version = hashlib.sha256(f"{page.attempt} {page.updated_at}".encode()).hexdigest()[:12]
+    file = folder / f"{page.number:05d}-{version}"
     if not file.exists():
         client.save(page.artifacts[page.picture], file)
-    return Coloured(file, suffix)
+    with file.open("rb") as stream:
+        return Coloured(file, format_suffix(stream.read(12)))

@@ -11,17 +11,23 @@ from typing import Any, Final, TypeVar
 import httpx
 from tenacity import RetryCallState, Retrying, retry_if_exception_type, sleep_using_event, wait_random_exponential
 
-from nurie_client.errors import KINDS, ApiError, InsecureError, NurieError, StoppedError, UnreachableError
+from nurie_client.errors import KINDS, ApiError, InputError, InsecureError, NurieError, StoppedError, UnreachableError
 
 TIMEOUT: Final = httpx.Timeout(60, connect=10)
 """Seconds; the server holds an answer for 30 at most."""
 FIRST_WAIT_S: Final = 1.0
 LONGEST_WAIT_S: Final = 30.0
+SHORTEST_WAIT_S: Final = 0.2
 PATIENCE_S: Final = 600.0
 """How long is waited in all before a request is given up, in seconds."""
 RATE_LIMITED: Final = 429
 CONFLICT: Final = 409
 SERVER_FAULTS: Final = (408, 500, 502, 503, 504)
+NO_COMMON_TLS: Final = (
+    "WRONG_VERSION_NUMBER", "UNSUPPORTED_PROTOCOL", "TLSV1_ALERT_PROTOCOL_VERSION", "NO_PROTOCOLS_AVAILABLE",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE", "TLSV1_ALERT_UNKNOWN_CA", "TLSV13_ALERT_CERTIFICATE_REQUIRED",
+)  # fmt: skip
+"""Reasons of OpenSSL's that stay; others, such as an end in the middle of the handshake, may pass."""
 
 Notify = Callable[[str], None]
 Answer = TypeVar("Answer")
@@ -53,14 +59,16 @@ class Connection:
         self._patience_s = patience_s
         self._notify = notify or (lambda _: None)
         self._closing = threading.Event()
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Authorization": f"Bearer {_checked(key)}"} if key else {}
         options: dict[str, Any] = {"timeout": TIMEOUT, "transport": transport, "verify": verify, "proxy": proxy}
         try:
-            self._http = httpx.Client(base_url=self.server, headers=headers, follow_redirects=True, **options)
+            self._http = httpx.Client(base_url=self.server, headers=headers, **options)
             # Signed URLs need no key, and may be somebody else's: a bucket must not be told it.
             self._bare = httpx.Client(**options)
-        except (httpx.InvalidURL, ValueError, OSError) as error:
+        except httpx.InvalidURL as error:
             raise UnreachableError(f"{server}: {error}") from None
+        except (ValueError, OSError) as error:  # certificates that are not there, a proxy that is none
+            raise InputError(f"the settings of the network are wrong (proxies, SSL_CERT_FILE): {error}") from None
 
     def stop(self) -> None:
         """End all waiting, in whichever thread: what is under way raises `StoppedError`."""
@@ -91,7 +99,7 @@ class Connection:
     @contextmanager
     def stream(self, path: str) -> Iterator[httpx.Response]:
         """An answer whose body is read piece by piece; to be used within `persist`."""
-        with self._translated(path), self._http.stream("GET", path) as response:
+        with self._translated(path), self._http.stream("GET", path, follow_redirects=True) as response:
             if response.is_error:
                 response.read()
             _check(response)
@@ -128,16 +136,21 @@ class Connection:
 
     def _send(self, http: httpx.Client, method: str, url: str, **options: Any) -> httpx.Response:
         with self._translated(url):
-            return _check(http.request(method, url, **options))
+            # What is no GET would become one on the way: the address must be the right one.
+            response = http.request(method, url, follow_redirects=method == "GET", **options)
+        if response.has_redirect_location:
+            to = response.headers["Location"]
+            raise UnreachableError(f"{self.server} leads on to {to}: name that as the server's address")
+        return _check(response)
 
     @contextmanager
     def _translated(self, path: str) -> Iterator[None]:
         try:
             yield
+        except (httpx.LocalProtocolError, httpx.DecodingError, httpx.TooManyRedirects, httpx.InvalidURL) as error:
+            raise UnreachableError(f"{self.server}{path}: {error}") from None
         except httpx.TransportError as error:
             raise self._explain(error) from error
-        except (httpx.InvalidURL, httpx.TooManyRedirects) as error:
-            raise UnreachableError(f"{self.server}{path}: {error}") from None
 
     def _explain(self, error: httpx.TransportError) -> Exception:
         host = error.request.url.host
@@ -145,8 +158,8 @@ class Connection:
             return UnreachableError(f"{self.server!r} is no address of a server: it starts with http:// or https://")
         if refused := _tls_fault(error):
             return InsecureError(
-                f"{host}: its TLS certificate was refused: {refused}. Where it is signed by an authority of your own, "
-                "name that in SSL_CERT_FILE."
+                f"{host}: no secure connection, TLS was refused: {refused}. Where its certificate is signed by an "
+                "authority of your own, name that in SSL_CERT_FILE."
             )
         if isinstance(error, httpx.TimeoutException):
             reason = "it does not answer in time"
@@ -184,7 +197,8 @@ def _how_long(state: RetryCallState) -> float:
     assert state.outcome is not None
     error = state.outcome.exception()
     assert isinstance(error, _TryAgainError)
-    return _backoff(state) if error.after_s is None else error.after_s
+    # Never at once, whatever the server says: patience is counted in what was waited.
+    return max(error.after_s or 0.0, _backoff(state), SHORTEST_WAIT_S)
 
 
 def _check(response: httpx.Response) -> httpx.Response:
@@ -223,12 +237,20 @@ def _retry_after(text: str | None) -> float | None:
     return max(0.0, (when - datetime.now(when.tzinfo or UTC)).total_seconds()) if when.tzinfo else None
 
 
+def _checked(key: str) -> str:
+    """Raises InputError, which does not show the key."""
+    key = key.strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise InputError("the API key has characters that no key has: copy it again")
+    return key
+
+
 def _tls_fault(error: BaseException | None) -> str | None:
     """What TLS found wrong, anywhere among an error's causes."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message
-        if isinstance(error, ssl.SSLError):
-            return error.reason or str(error)
+        if isinstance(error, ssl.SSLError) and (reason := getattr(error, "reason", None)) in NO_COMMON_TLS:
+            return str(reason)
         error = error.__cause__ or error.__context__
     return None

@@ -32,6 +32,8 @@ def run_chapters(runs: Sequence[Run], work: Callable[[Run], None], look: Callabl
                 run = waiting.get_nowait()
             except queue.Empty:
                 return
+            if run.halt.is_set():
+                continue
             try:
                 work(run)
             except NurieError as error:

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 from nurie_client.client import Client
-from nurie_client.errors import InsecureError, NotFoundError, NurieError, UnauthorizedError, UnreachableError
+from nurie_client.errors import (
+    InputError,
+    InsecureError,
+    NotFoundError,
+    NurieError,
+    UnauthorizedError,
+    UnreachableError,
+)
 from nurie_client.project import KEY_VARIABLE, Project
 
 State = Literal["ok", "warning", "broken"]
@@ -33,12 +40,16 @@ class Finding:
     remedy: str | None = None
 
 
-def examine(client: Client, project: Project, key: str | None, house: Path | None) -> Iterator[Finding]:
+def examine(server: str, project: Project, key: str | None, house: Path | None) -> Iterator[Finding]:
     """Look at this machine, at the server, and, in a checkout of Nurie, at that."""
     yield Finding("ok", "nurie", f"{version('nurie-client')}, Python {platform.python_version()}")
     yield from _project(project)
     yield from _network()
-    yield from _server(client, key)
+    try:
+        with Client(server, key, patience_s=0) as client:
+            yield from _server(client, key)
+    except InputError as error:
+        yield Finding("broken", "server", str(error), "mend the settings of the network, or the key")
     if house is not None:
         yield from examine_house(house)
 

@@ -2,6 +2,7 @@
 
 NurieError
 ├── InputError             a file, a setting or an argument here is not usable; nothing was sent
+├── OutputError            a result cannot be written here
 ├── UnreachableError       no server answered, however often it was asked
 │   └── InsecureError      TLS: its certificate was refused
 ├── StoppedError           the client was closed in the middle of it
@@ -22,6 +23,10 @@ class NurieError(Exception):
 
 class InputError(NurieError):
     """A file, a setting or an argument is not usable."""
+
+
+class OutputError(NurieError):
+    """A result cannot be written: no room, no permission."""
 
 
 class UnreachableError(NurieError):

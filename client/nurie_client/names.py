@@ -3,6 +3,7 @@
 As the server has it (common/archives.py, which is not installed with the client); a test holds the two together.
 """
 
+import os
 import re
 import struct
 import unicodedata
@@ -97,8 +98,24 @@ def with_format(name: str, suffix: str) -> str:
         suffix: of the result, such as `.png`.
     """
     stem, dot, old = name.rpartition(".")
-    same = next(suffixes for suffixes in FORMAT_SUFFIXES.values() if suffix in suffixes)
+    same = next((suffixes for suffixes in FORMAT_SUFFIXES.values() if suffix in suffixes), (suffix,))
     return name if f"{dot}{old}".lower() in same else f"{stem}{suffix}"
+
+
+def format_suffix(start: bytes) -> str:
+    """The suffix of a picture by its first bytes, at least 12: what the server makes is one of three formats."""
+    if start.startswith(b"\xff\xd8"):
+        return ".jpg"
+    return ".webp" if start[:4] == b"RIFF" and start[8:12] == b"WEBP" else ".png"
+
+
+def readable(name: str) -> str:
+    """A name that is no UTF-8 on this disk, as files have that were unpacked of a Japanese archive, in Unicode."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("cp932", "replace")
+    return name
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -24,6 +24,7 @@ class Note:
 
     Attributes:
         digest: of everything that was sent and asked for (`colouring.identify`).
+        outline: of the chapter, `Chapter.outline`: whether what lies there is still what was sent.
         inputs: absolute paths: one archive or folder, or the pages.
         out: absolute path of the result.
         form: name of an `outputs.Form`.
@@ -32,6 +33,7 @@ class Note:
     job_id: str
     server: str
     digest: str
+    outline: str
     inputs: tuple[str, ...]
     out: str
     form: str
@@ -57,12 +59,16 @@ class Notes:
 
     def all(self) -> list[Note]:
         """The latest first."""
-        paths = sorted(self._folder.glob("*.json"), reverse=True) if self._folder.is_dir() else []
+        try:
+            paths = sorted((path for path in self._folder.iterdir() if path.suffix == ".json"), reverse=True)
+        except OSError:
+            return []
         return [note for note in map(_read, paths) if note]
 
     def forget(self, job_id: str) -> None:
         if job_id.isalnum():
-            (self._folder / f"{job_id}.json").unlink(missing_ok=True)
+            with suppress(OSError):
+                (self._folder / f"{job_id}.json").unlink(missing_ok=True)
 
     def _forget_old(self) -> None:
         for path in self._folder.glob("*.json"):

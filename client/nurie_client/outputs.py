@@ -2,20 +2,17 @@
 
 import stat
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
-from typing import IO, BinaryIO, Final
+from typing import IO, BinaryIO
 
-from nurie_client.chapters import Chapter, Entry
-from nurie_client.errors import InputError
-from nurie_client.names import ARCHIVE_SUFFIXES, PICTURE_SUFFIXES, free_name, with_format
+from nurie_client.chapters import MARK, Chapter, Entry
+from nurie_client.errors import InputError, OutputError
+from nurie_client.names import ARCHIVE_SUFFIXES, FORMAT_SUFFIXES, PICTURE_SUFFIXES, free_name, with_format
 from nurie_client.sources import CHUNK_BYTES, UNREADABLE
-
-MARK: Final = "-coloured"
-"""What a result is called beside its chapter."""
 
 
 class Form(Enum):
@@ -40,56 +37,77 @@ class Coloured:
     suffix: str
 
 
-def choose_targets(chapters: Sequence[Chapter], out: Path | None) -> list[Target]:
+@dataclass(frozen=True)
+class Written:
+    """A result: where it is, and the names of its files in order."""
+
+    path: Path
+    names: tuple[str, ...]
+
+
+def choose_targets(chapters: Sequence[Chapter], out: Path | None, references: Iterable[Path] = ()) -> list[Target]:
     """One for each chapter: beside it where nothing is said; otherwise into the folder, or the file, `out`.
 
     Raises:
-        InputError: several chapters into one file; two results in one place; or a result where its chapter lies.
+        InputError: several chapters into one file; two results in one place; or a result where a chapter or a
+            reference lies.
     """
     single = len(chapters) == 1
     if out is not None and not single and out.suffix.lower() in (*ARCHIVE_SUFFIXES, *PICTURE_SUFFIXES):
         raise InputError(f"{out}: {len(chapters)} chapters do not go into one file: name a folder")
     targets = [_beside(chapter) if out is None else _in(chapter, out, single) for chapter in chapters]
+    check_targets(list(zip(chapters, targets, strict=True)), references)
+    return targets
+
+
+def check_targets(pairs: Sequence[tuple[Chapter, Target]], references: Iterable[Path] = ()) -> None:
+    """Raises InputError: two results in one place, or one where a chapter or a reference lies."""
     taken: dict[Path, Chapter] = {}
-    for chapter, target in zip(chapters, targets, strict=True):
+    folders = [chapter.path.resolve() for chapter, _ in pairs if chapter.is_folder]
+    files = [path for chapter, _ in pairs for path in chapter.inputs if not chapter.is_folder] + list(references)
+    for chapter, target in pairs:
         place = target.path.resolve()
         if place in taken:
             raise InputError(f"{taken[place].path} and {chapter.path} would both become {target.path}: do one by one")
         taken[place] = chapter
-        _check_apart(chapter, target)
-    return targets
+        for folder in folders:
+            if place == folder or folder in place.parents:
+                raise InputError(f"{target.path} lies within the chapter {folder}: choose another place with -o")
+        for file in files:
+            if any(_is_same_file(file, result) for result in _results(chapter, target)):
+                raise InputError(f"{file} would be written over: choose another place with -o")
 
 
-def write_chapter(chapter: Chapter, target: Target, coloured: Mapping[str, Coloured], kept: set[str]) -> list[str]:
+def write_chapter(chapter: Chapter, target: Target, coloured: Mapping[str, Coloured], kept: set[str]) -> Written:
     """Write a chapter: pages in colour, others byte for byte, everything else untouched.
 
     An archive is complete or not there; so is each file of a folder.
 
     Args:
         chapter: what was sent.
-        target: where to; what is there already is replaced.
+        target: where to; what is there already is replaced. A single page has the suffix of what it is.
         coloured: by the name of the page.
         kept: names of the pages that stay as they are, having been in colour already. Pages that are neither are
             left out: they failed.
 
-    Returns:
-        The names that were written, in order.
-
     Raises:
-        InputError: the disk is full, may not be written to, or a file of the chapter can no longer be read.
+        OutputError: the disk is full, or may not be written to.
+        InputError: a file of the chapter can no longer be read.
     """
     pieces = list(_pieces(chapter, coloured, kept))
+    path = target.path
     try:
         match target.form:
             case Form.ARCHIVE:
-                _write_archive(chapter, target.path, pieces)
+                _write_archive(chapter, path, pieces)
             case Form.FOLDER:
-                _write_folder(target.path, pieces)
+                _write_folder(path, pieces)
             case Form.PAGE:
-                _write_file(target.path, pieces[0])
+                path = path.with_name(with_format(path.name, Path(pieces[0].name).suffix))
+                _write_file(path, pieces[0])
     except OSError as error:
-        raise InputError(f"{target.path} cannot be written: {error.strerror or error}") from None
-    return [piece.name for piece in pieces]
+        raise OutputError(f"{target.path} cannot be written: {error.strerror or error}") from None
+    return Written(path, tuple(piece.name for piece in pieces))
 
 
 def _beside(chapter: Chapter) -> Target:
@@ -98,8 +116,8 @@ def _beside(chapter: Chapter) -> Target:
     if chapter.is_folder:
         path = chapter.path.resolve()
         return Target(path.with_name(path.name + MARK), Form.FOLDER)
-    if len(chapter.entries) == 1:
-        return Target((chapter.path / chapter.entries[0].name).with_stem(chapter.title + MARK), Form.PAGE)
+    if len(chapter.files) == 1:
+        return Target(chapter.files[0].with_stem(chapter.files[0].stem + MARK), Form.PAGE)
     return Target(chapter.path / MARK.lstrip("-"), Form.FOLDER)
 
 
@@ -110,23 +128,31 @@ def _in(chapter: Chapter, out: Path, single: bool) -> Target:
     if single and suffix in PICTURE_SUFFIXES and not out.is_dir():
         if len(chapter.entries) > 1:
             raise InputError(f"{out}: a chapter does not go into one picture: name a folder or an archive")
+        if not any(suffix in suffixes for suffixes in FORMAT_SUFFIXES.values()):
+            raise InputError(f"{out}: results are {', '.join(FORMAT_SUFFIXES)}")
         return Target(out, Form.PAGE)
     if chapter.is_archive:
         return Target(out / chapter.path.name, Form.ARCHIVE)
     return Target(out if single or chapter.is_loose else out / chapter.title, Form.FOLDER)
 
 
-def _check_apart(chapter: Chapter, target: Target) -> None:
-    place = target.path.resolve()
-    here = chapter.path.resolve()
-    if chapter.is_archive and place == here:
-        raise InputError(f"{target.path} is the chapter itself: choose another place with -o")
-    if chapter.is_folder and (place == here or here in place.parents):
-        raise InputError(f"{target.path} lies within the chapter itself: choose another place with -o")
-    if chapter.is_loose:
-        pages = {(here / entry.name).resolve() for entry in chapter.entries}
-        if place in pages or (target.form is Form.FOLDER and place == here):
-            raise InputError(f"{target.path} is where the pages lie: choose another place with -o")
+def _results(chapter: Chapter, target: Target) -> Iterator[Path]:
+    """Every file that may be written."""
+    if target.form is not Form.FOLDER:
+        yield target.path
+        return
+    for entry in chapter.entries:
+        yield target.path / entry.name
+        if entry.is_page:
+            yield from (target.path / with_format(entry.name, suffixes[0]) for suffixes in FORMAT_SUFFIXES.values())
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    """Also where one is spelled in another way, as in other case on a disk that takes that for the same."""
+    try:
+        return other.samefile(one)
+    except OSError:
+        return False  # one of them is not there
 
 
 @dataclass(frozen=True)

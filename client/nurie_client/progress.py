@@ -1,5 +1,6 @@
 """What chapters are doing, on the terminal: a live picture on a screen, a line per change elsewhere."""
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -18,6 +19,8 @@ STAGE_WORDS: Final = {"cgan": "draft", "s2p": "rough", "inknhue": "final", "metr
 MARKS: Final = {"succeeded": "done", "failed": "failed", "skipped": "in colour already", "cancelled": "cancelled"}
 PAGES_SHOWN: Final = 8
 BAR_WIDTH: Final = 24
+NOTICE_S: Final = 35.0
+"""How long what was said of the connection stays, in seconds: longer than the longest pause."""
 
 
 class ProgressView:
@@ -26,7 +29,7 @@ class ProgressView:
     def __init__(self, runs: Sequence[Run], console: Console, *, quiet: bool = False) -> None:
         self._runs, self._console, self._quiet = runs, console, quiet
         self._said: list[set[str]] = [set() for _ in runs]
-        self._notice = ""
+        self._notice, self._notice_ends = "", 0.0
         self._live = Live(get_renderable=self._draw, console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> "ProgressView":
@@ -47,7 +50,7 @@ class ProgressView:
 
     def notice(self, text: str) -> None:
         """Something about the connection."""
-        self._notice = text
+        self._notice, self._notice_ends = text, time.monotonic() + NOTICE_S
         if not self._console.is_terminal and not self._quiet:
             self._say(text)
 
@@ -72,7 +75,7 @@ class ProgressView:
             parts.append(_page_table(busy[:PAGES_SHOWN], len(busy), many=len(self._runs) > 1))
         if waiting := len(self._runs) - len(shown):
             parts.append(Text(f"{waiting} more chapters wait their turn", style="dim"))
-        if self._notice:
+        if time.monotonic() < self._notice_ends:
             parts.append(Text(self._notice, style="yellow"))
         return Group(*parts)
 
@@ -116,6 +119,8 @@ def _how_far(run: Run) -> tuple[float, float, str]:  # noqa: PLR0911  a table, i
             return run.read, run.files, f"reading {run.read} of {run.files} files"
         case "sending":
             return run.sent, run.size, f"sending {decimal(run.sent)} of {decimal(run.size)}"
+        case "submitting":
+            return 1, 1, "handing over"
         case "queued" if job:
             ahead = f", {run.outlook.pages_ahead} pages ahead" if run.outlook and run.outlook.pages_ahead else ""
             return 0, job.pages.total, f"queued{ahead}{_estimate(run)}"

@@ -1,6 +1,5 @@
 """Many files, several at a time."""
 
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol, TypeVar
@@ -45,8 +44,6 @@ def upload_all(
     client: Uploader, sources: Sequence[Source], digests: Sequence[str], progress: Progress | None = None
 ) -> list[str]:
     """Send files; returns the ids of their uploads, in the same order. Raises NurieError."""
-    # Pages of the same bytes, as blank ones are, go one after the other: the second is there with the first.
-    locks = {digest: threading.Lock() for digest in digests}
 
     def upload(pair: tuple[Source, str]) -> str:
         source, digest = pair
@@ -55,8 +52,7 @@ def upload_all(
             if progress:
                 progress.sent(source, total)
 
-        with locks[digest]:
-            return client.upload(source, sha256=digest, sent=sent)
+        return client.upload(source, sha256=digest, sent=sent)
 
     return run_all(upload, list(zip(sources, digests, strict=True)))
 

@@ -6,7 +6,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
@@ -14,8 +13,8 @@ from typing import Final
 from nurie_client.chapters import Chapter, loose_pages, open_archive, open_folder
 from nurie_client.client import Client
 from nurie_client.colouring import Order, Run, colour_chapter
-from nurie_client.errors import ApiError, InputError, NurieError, QuotaError, StoppedError
-from nurie_client.names import ARCHIVE_SUFFIXES, FORMAT_SUFFIXES, is_page, natural_key, with_format
+from nurie_client.errors import ApiError, InputError, StoppedError
+from nurie_client.names import ARCHIVE_SUFFIXES, FORMAT_SUFFIXES, free_name, is_page, natural_key, with_format
 from nurie_client.notes import Notes, write_atomically
 from nurie_client.outputs import Form, Target
 
@@ -28,6 +27,9 @@ LOOK_EVERY_S: Final = 1.0
 AT_ONCE: Final = 4
 RETRY_AFTER_S: Final = 60.0
 """When a chapter is tried again that could not be sent or taken home for want of a server, in seconds."""
+
+CHAPTERS_OWN: Final = (400, 413, 415, 422)
+"""Refusals that concern the chapter itself: it must change before it is tried again."""
 
 Say = Callable[[str], None]
 
@@ -85,6 +87,8 @@ class Watcher:
         self._seen: dict[str, tuple[str, float]] = {}  # by name: the signature, and since when it is so
         self._not_before: dict[str, float] = {}
         self._busy: dict[str, threading.Thread] = {}
+        self._unreadable: dict[Path, str] = {}
+        self._claims: dict[str, str] = {}  # what single pages under way will be called
         self._lock = threading.Lock()
 
     def run(self) -> None:
@@ -101,7 +105,7 @@ class Watcher:
         """Look once, and begin what is whole and not done."""
         now = time.monotonic()
         self._busy = {name: thread for name, thread in self._busy.items() if thread.is_alive()}
-        for item in find_items(self._inbox):
+        for item in find_items(self._inbox, self._cannot_read):
             signature, since = self._seen.get(item.name, ("", now))
             if signature != item.signature:
                 self._seen[item.name] = (item.signature, now)
@@ -114,6 +118,11 @@ class Watcher:
             self._busy[item.name] = thread
             thread.start()
 
+    def _cannot_read(self, path: Path, error: OSError) -> None:
+        if self._unreadable.get(path) != str(error):
+            self._unreadable[path] = str(error)
+            self._say(f"{path} cannot be read: {error.strerror or error}; looked at again later")
+
     def _is_done(self, item: Item) -> bool:
         record = self._records.get(item.name)
         if record is None or record.signature != item.signature:
@@ -121,40 +130,49 @@ class Watcher:
         return record.output is None or (self._outbox / record.output).exists()
 
     def _colour(self, item: Item) -> None:
+        try:
+            self._try_to_colour(item)
+        except StoppedError:
+            pass
+        except Exception as error:  # noqa: BLE001  said, and tried again: one chapter must not end the watch
+            self._later(item, error)
+
+    def _try_to_colour(self, item: Item) -> None:
         run: Run | None = None
         try:
             chapter = open_item(item)
-            target = self._target(item, chapter)
-            run = Run(chapter, target)
+            run = Run(chapter, self._target(item, chapter))
             self._say(f"{item.name}: {len(chapter.pages)} pages, sending")
             colour_chapter(self._client, self._notes, self._order, run)
             assert run.job is not None
-            output = target.path.relative_to(self._outbox).as_posix() if run.written else None
+            output = run.output.relative_to(self._outbox).as_posix() if run.output else None
             self._keep(item, Record(item.signature, run.job.status, run.job.id, output))
-            self._say(f"{item.name}: {run.job.status}{f', {target.path}' if output else ''}")
-        except StoppedError:
-            pass
-        except QuotaError as error:
-            self._later(item, error)
-        except (ApiError, InputError) as error:
-            self._keep(item, Record(item.signature, "error", run.job.id if run and run.job else None, None, str(error)))
+            self._say(f"{item.name}: {run.job.status}{f', {run.output}' if output else ''}")
+        except (InputError, ApiError) as error:
+            if isinstance(error, ApiError) and error.status not in CHAPTERS_OWN:
+                raise
+            job = run.job.id if run and run.job else None
+            self._keep(item, Record(item.signature, "error", job, None, str(error)))
             self._say(f"{item.name}: {error}")
-        except NurieError as error:
-            self._later(item, error)
         finally:
             if run is not None:
                 run.chapter.close()
 
     def _target(self, item: Item, chapter: Chapter) -> Target:
-        path = self._outbox / item.name
-        if chapter.is_archive:
-            return Target(path, Form.ARCHIVE)
-        if chapter.is_folder:
-            return Target(path, Form.FOLDER)
-        suffix = FORMAT_SUFFIXES[str(self._order.params.get("format", "png"))][0]
-        return Target(self._outbox / with_format(item.name, suffix), Form.PAGE)
+        if chapter.is_archive or chapter.is_folder:
+            return Target(self._outbox / item.name, Form.ARCHIVE if chapter.is_archive else Form.FOLDER)
+        # 1.jpg and 1.png would both become 1.png: whoever comes first has that name.
+        with self._lock:
+            taken = set[str]()
+            others = {name: record.output for name, record in self._records.items() if record.output} | self._claims
+            for name, output in others.items():
+                if name != item.name:
+                    free_name(output, taken)
+            suffix = FORMAT_SUFFIXES[str(self._order.params.get("format", "png"))][0]
+            self._claims[item.name] = free_name(with_format(item.name, suffix), taken)
+            return Target(self._outbox / self._claims[item.name], Form.PAGE)
 
-    def _later(self, item: Item, error: NurieError) -> None:
+    def _later(self, item: Item, error: Exception) -> None:
         self._not_before[item.name] = time.monotonic() + RETRY_AFTER_S
         self._say(f"{item.name}: {error}; tried again later")
 
@@ -168,9 +186,9 @@ class Watcher:
                 self._say(f"{self._outbox / RECORD_FILE} cannot be written: {error}; a restart does this one again")
 
 
-def find_items(inbox: Path) -> list[Item]:
+def find_items(inbox: Path, cannot_read: Callable[[Path, OSError], None]) -> list[Item]:
     """What lies in the inbox now: archives, folders with pictures, single pictures; archives in other folders."""
-    return sorted(_items(inbox, inbox), key=lambda item: natural_key(item.name))
+    return sorted(_items(inbox, inbox, cannot_read), key=lambda item: natural_key(item.name))
 
 
 def open_item(item: Item) -> Chapter:
@@ -182,28 +200,31 @@ def open_item(item: Item) -> Chapter:
     return loose_pages([item.path])
 
 
-def _items(folder: Path, inbox: Path) -> Iterator[Item]:
-    for path in _children(folder):
-        name = path.relative_to(inbox).as_posix()
-        if path.name.startswith("."):
-            continue
-        with suppress(FileNotFoundError):  # it went away while we looked
-            if path.is_dir():
-                files = sorted(_files(path))
-                if any(is_page(file.relative_to(path).as_posix()) for file in files):
-                    unfinished = any(file.suffix.lower() in UNFINISHED_SUFFIXES for file in files)
-                    yield Item(name, path, _sign(path, files), unfinished)
-                else:
-                    yield from _items(path, inbox)
-            elif path.suffix.lower() in ARCHIVE_SUFFIXES or (folder == inbox and is_page(path.name)):
-                yield Item(name, path, _sign(folder, [path]), _is_cut_off(path))
-
-
-def _children(folder: Path) -> list[Path]:
+def _items(folder: Path, inbox: Path, cannot_read: Callable[[Path, OSError], None]) -> Iterator[Item]:
     try:
-        return list(folder.iterdir())
-    except FileNotFoundError:
-        return []
+        paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError as error:
+        cannot_read(folder, error)
+        return
+    for path in paths:
+        try:
+            if path.is_dir():
+                item = _folder_item(path, inbox)
+                yield from [item] if item else _items(path, inbox, cannot_read)
+            elif path.suffix.lower() in ARCHIVE_SUFFIXES or (folder == inbox and is_page(path.name)):
+                name = path.relative_to(inbox).as_posix()
+                yield Item(name, path, _sign(folder, [path]), _is_cut_off(path))
+        except OSError as error:  # it went away while we looked, or is somebody else's still
+            cannot_read(path, error)
+
+
+def _folder_item(path: Path, inbox: Path) -> Item | None:
+    """A folder with pictures in it, however deep. Raises OSError."""
+    files = sorted(_files(path))
+    if not any(is_page(file.relative_to(path).as_posix()) for file in files):
+        return None
+    unfinished = any(file.suffix.lower() in UNFINISHED_SUFFIXES for file in files)
+    return Item(path.relative_to(inbox).as_posix(), path, _sign(path, files), unfinished)
 
 
 def _files(folder: Path) -> Iterator[Path]:

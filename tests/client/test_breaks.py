@@ -29,7 +29,7 @@ def chapter(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_breaks_in_the_middle_cost_no_page_and_nothing_is_sent_twice(
     shell: Shell, wire: Wire, service: Service, chapter: Path, wait_for
 ):
-    before, breaks = len(wire.uploads), 0
+    before, asked, breaks = len(wire.uploads), len(wire.requests), 0
 
     def sent() -> int:
         return len(wire.uploads) - before
@@ -52,6 +52,9 @@ def test_breaks_in_the_middle_cost_no_page_and_nothing_is_sent_twice(
     breaks += 1
     service.start_api()
     wait_for(lambda: sent() >= PAGES + 2)
+    wait_for(lambda: "POST /v1/jobs" in wire.requests[asked:])
+    service.kill("api")  # while it works on the submission
+    service.start_api()
     wait_for(lambda: pages_done(service) >= 10)
     service.kill("api")
     service.start_api()

@@ -73,6 +73,70 @@ def test_the_servers_own_archive_is_had_on_any_machine(shell: Shell, sent):
     assert shell.run("download", "last", "--report").out.strip().endswith("-report.html")
 
 
+def test_a_download_writes_over_nothing_that_nobody_named(shell: Shell, sent):
+    name = f"{shell.folder.name}-coloured.cbz"
+    before = {path: path.read_bytes() for path in shell.folder.glob("*.cbz")}
+    ended = shell.run("download", "last")
+    assert (ended.code, f"{name} is there already" in ended.err) == (1, True), ended.err
+    assert {path: path.read_bytes() for path in shell.folder.glob("*.cbz")} == before
+    (shell.folder / name).unlink()
+    assert shell.run("download", "last").out == f"{name}\n"
+    nowhere = shell.run("download", "last", "-o", "/proc/nowhere/a.cbz")
+    assert (nowhere.code, "Traceback" in nowhere.err) == (1, False)
+
+
+def test_several_jobs_are_taken_home_side_by_side(shell: Shell):
+    jobs = []
+    for name, seed in (("a", 1), ("b", 2)):
+        (shell.folder / name).mkdir()
+        (shell.folder / name / "001.png").write_bytes(draw_page(seed))
+        jobs.append(shell.run("colorize", name, "-r", "cover.png", "--detach", "--json").told["chapters"][0]["job"])
+    assert shell.run("wait", *jobs, "-o", "done").code == 0
+    for name, seed in (("a", 1), ("b", 2)):
+        assert is_same_picture(
+            (shell.folder / "done" / name / "001.png").read_bytes(), expect_coloured(draw_page(seed))
+        )
+
+
+def test_a_chapter_that_is_another_one_by_now_is_not_written(shell: Shell):
+    (path,) = simple("1.png", "2.png").make(shell.folder)
+    job = shell.run("colorize", path, "-r", "cover.png", "--detach", "--json").told["chapters"][0]["job"]
+    simple("new.png", "other.png").make(shell.folder)
+    ended = shell.run("wait", job)
+    assert (ended.code, "has changed" in ended.err, "nurie download" in ended.err) == (1, True, True), ended.err
+    assert not (shell.folder / "ch12-coloured.cbz").exists()
+
+
+def test_a_job_that_is_taken_up_again_goes_where_it_was_told_last(shell: Shell):
+    (path,) = simple("1.png").make(shell.folder)
+    first = shell.run("colorize", path, "-r", "cover.png", "-o", "first.cbz", "--json").told["chapters"][0]["job"]
+    assert shell.run("colorize", path, "-r", "cover.png", "-o", "second.cbz", "--detach").code == 0
+    assert shell.run("wait", first).out.strip().endswith("second.cbz")
+
+
+def test_hints_that_are_no_object_and_parameters_that_are_no_json_are_refused_in_words(shell: Shell, sent):
+    ended = shell.run("hints", "set", "last", "1", "-", stdin="[]")
+    assert (ended.code, "Traceback" in ended.err) == (1, False), ended.err
+    ended = shell.run("rerun", "last", "1", "--set", "blend=NaN")
+    assert (ended.code, "Traceback" in ended.err) == (1, False), ended.err
+
+
+def test_the_doctor_finds_settings_of_the_network_that_are_wrong(shell: Shell):
+    shell.environment["SSL_CERT_FILE"] = "/nowhere.pem"
+    told = shell.run("doctor", "--json").told
+    assert "network" in [one["what"] for one in told if one["state"] == "broken"]
+    ended = shell.run("jobs")
+    assert (ended.code, "SSL_CERT_FILE" in ended.err) == (1, True), ended.err
+
+
+def test_a_key_that_is_none_is_not_shown(shell: Shell):
+    shell.environment["NURIE_KEY"] = "nurie_SECRET\x01x"
+    ended = shell.run("jobs")
+    assert (ended.code, "SECRET" in ended.err, "API key" in ended.err) == (1, False, True), ended.err
+    shell.environment["NURIE_KEY"] = "nurie_x\r"  # of a file with Windows line ends
+    assert shell.run("jobs").code == 0
+
+
 def test_hints_are_fetched_and_others_are_put(shell: Shell, sent):
     hints = json.loads(shell.run("hints", "get", "last", "1").out)
     hints["hints"] = [{"x": 0.5, "y": 0.5, "rgb": [200, 40, 40], "source": "user"}]

@@ -16,6 +16,7 @@ from nurie_client.errors import (
     InputError,
     InsecureError,
     NotFoundError,
+    OutputError,
     QuotaError,
     StoppedError,
     UnauthorizedError,
@@ -147,11 +148,56 @@ def test_a_refused_certificate_is_not_tried_again(waits):
     assert waits == []
 
 
+def test_a_connection_that_ends_while_it_is_secured_is_tried_again(waits):
+    error = httpx.ConnectError("tls")
+    error.__cause__ = ssl.SSLEOFError(8, "EOF occurred in violation of protocol")
+    connect(Script(error, OK)).request("GET", "/x")
+    assert len(waits) == 1
+
+
+@pytest.mark.parametrize("after", ["0", "Wed, 21 Oct 2015 07:28:00 GMT"])
+def test_who_is_told_to_come_back_at_once_waits_all_the_same(waits, after):
+    script = Script(problem(503, **{"Retry-After": after}))
+    with pytest.raises(ApiError):
+        connect(script, patience_s=5).request("GET", "/x")
+    assert len(script.requests) < 40
+    assert min(waits) > 0
+
+
+def test_what_is_no_get_is_not_led_elsewhere(waits):
+    moved = httpx.Response(301, headers={"Location": "https://nurie.test/v1/jobs"})
+    script = Script(moved)
+    with pytest.raises(UnreachableError, match=r"https://nurie\.test/v1/jobs"):
+        connect(script).request("POST", "/v1/jobs")
+    assert len(script.requests) == 1
+
+
+def test_a_deletion_whose_answer_was_lost_is_done(waits):
+    client = Client(
+        "http://nurie.test", transport=httpx.MockTransport(Script(httpx.ReadError("cut"), problem(404, "no such job")))
+    )
+    client.delete("0" * 32)
+    gone = Client("http://nurie.test", transport=httpx.MockTransport(Script(problem(404, "no such job"))))
+    with pytest.raises(NotFoundError):
+        gone.delete("0" * 32)
+
+
+@pytest.mark.parametrize("body", [b"<html>log in to this network</html>", b"[]", b""])
+def test_an_answer_that_is_not_nuries_is_said_so(body):
+    client = Client("http://nurie.test", transport=httpx.MockTransport(Script(httpx.Response(200, content=body))))
+    with pytest.raises(ApiError, match="not Nurie's"):
+        client.job("0" * 32)
+
+
+def test_a_place_that_cannot_be_written_to_is_an_error_of_ours(tmp_path):
+    client = Client("http://nurie.test", transport=httpx.MockTransport(Script(httpx.Response(200, content=b"data"))))
+    with pytest.raises(OutputError, match="nowhere"):
+        client.save("/x", tmp_path / "nowhere" / "file")
+
+
 def test_every_error_of_httpx_is_one_of_ours(waits):
-    kinds = [httpx.HTTPError, *_subclasses(httpx.TransportError), httpx.TooManyRedirects, httpx.InvalidURL]
+    kinds = [*_subclasses(httpx.RequestError), httpx.InvalidURL]
     for kind in kinds:
-        if kind in (httpx.HTTPError,):
-            continue
         with pytest.raises(NurieError):
             connect(Script(kind("x")), patience_s=1).request("GET", "/x")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from nurie_client import Client
 from nurie_client.colouring import Order
-from nurie_client.errors import InputError
+from nurie_client.errors import ApiError, InputError, OutputError, UnreachableError
 from nurie_client.notes import Notes
 from nurie_client.watching import RECORD_FILE, Watcher, find_items
 
@@ -106,6 +106,10 @@ class _Begun(Watcher):
         self.begun.append(item.name)
 
 
+def refuse(path: Path, error: OSError) -> None:
+    raise AssertionError(f"{path}: {error}")
+
+
 def looked(watcher: _Begun) -> list[str]:
     watcher.look()
     watcher.look()
@@ -142,14 +146,14 @@ def test_what_still_grows_is_left_alone(tmp_path: Path):
     watcher = _Begun(inbox, tmp_path / "out", settled_s=1000)
     (inbox / "1.png").write_bytes(b"a")
     assert looked(watcher) == []
-    assert [item.name for item in find_items(inbox)] == ["1.png"]
+    assert [item.name for item in find_items(inbox, refuse)] == ["1.png"]
 
 
 def test_what_is_hidden_or_no_chapter_is_no_item(tmp_path: Path):
     for name in (".hidden.png", "notes.txt", ".git/1.png", "season/a.cbz", "season/b.txt", "ch/1.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"PK")
-    assert [item.name for item in find_items(tmp_path)] == ["ch", "season/a.cbz"]
+    assert [item.name for item in find_items(tmp_path, refuse)] == ["ch", "season/a.cbz"]
 
 
 @pytest.mark.parametrize(("inbox", "outbox"), [("a", "a"), ("a", "a/b"), ("a/b", "a")])
@@ -165,3 +169,61 @@ def test_a_record_that_is_not_ours_is_not_written_over(tmp_path: Path):
     (tmp_path / "out" / RECORD_FILE).write_text("[]")
     with pytest.raises(InputError, match=RECORD_FILE):
         _Begun(tmp_path / "in", tmp_path / "out")
+
+
+class _Failing(Watcher):
+    """Every chapter ends with this error."""
+
+    def __init__(self, inbox: Path, outbox: Path, error: Exception) -> None:
+        super().__init__(Client("http://127.0.0.1:9"), Notes(outbox), Order(), inbox, outbox, say=print, settled_s=0)
+        self._error = error
+
+    def _target(self, item, chapter):
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("error", "is_kept"),
+    [
+        (ApiError(400, "bad_image", "1.png is no picture"), True),
+        (ApiError(413, "too_large", "1.png is too large"), True),
+        (InputError("1.png cannot be read"), True),
+        (ApiError(503, "database_unavailable", "away"), False),
+        (ApiError(401, "unauthorized", "no such key"), False),
+        (UnreachableError("no route"), False),
+        (OutputError("no room"), False),
+        (ValueError("a bug"), False),
+    ],
+)
+def test_only_what_concerns_the_chapter_itself_is_held_against_it(tmp_path: Path, error: Exception, is_kept: bool):
+    (inbox := tmp_path / "in").mkdir()
+    (outbox := tmp_path / "out").mkdir()
+    (inbox / "1.png").write_bytes(draw_page(1))
+    watcher = _Failing(inbox, outbox, error)
+    for _ in range(2):
+        watcher.look()
+    for thread in watcher._busy.values():
+        thread.join(10)
+    assert (outbox / RECORD_FILE).exists() == is_kept
+    watcher.look()
+    assert watcher._busy == {}, "not begun again at once"
+
+
+def test_what_cannot_be_read_ends_nothing_and_is_said_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    (inbox := tmp_path / "in").mkdir()
+    (inbox / "loop.cbz").symlink_to(inbox / "loop.cbz")
+    (inbox / "1.png").write_bytes(draw_page(1))
+    watcher = _Begun(inbox, tmp_path / "out")
+    watcher._say = print
+    assert looked(watcher) == ["1.png"]
+    assert capsys.readouterr().out.count("loop.cbz cannot be read") == 1
+
+
+def test_pages_that_would_have_the_same_name_both_come_out(shell: Shell, inbox: Path, wait_for: Callable[..., None]):
+    (inbox / "1.jpg").write_bytes(draw_page(1, kind="JPEG"))
+    (inbox / "1.png").write_bytes(draw_page(2))
+    with watching(shell):
+        for name in ("1.jpg", "1.png"):
+            wait_for(lambda name=name: record(shell, name)["status"] == "succeeded")
+    outputs = {str(record(shell, name)["output"]) for name in ("1.jpg", "1.png")}
+    assert outputs == {"1.png", "1_2.png"}

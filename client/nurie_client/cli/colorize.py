@@ -1,5 +1,6 @@
 """`nurie colorize`, `nurie wait`: chapters to the server and back."""
 
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,11 +24,14 @@ from nurie_client.client import Client
 from nurie_client.colouring import Order, Run, colour_chapter, finish_chapter
 from nurie_client.crew import run_chapters
 from nurie_client.errors import InputError, NurieError
-from nurie_client.names import FORMAT_SUFFIXES, is_page, natural_key
+from nurie_client.names import FORMAT_SUFFIXES, is_page, natural_key, readable
 from nurie_client.notes import Note, Notes
-from nurie_client.outputs import Form, Target, choose_targets
+from nurie_client.outputs import Form, Target, check_targets, choose_targets
 from nurie_client.progress import ProgressView, describe_failures, draw_ended
+from nurie_client.records import Job
 from nurie_client.sources import Source
+
+SUBMIT_LIMIT_S = 15
 
 
 def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -85,11 +89,10 @@ def colorize(
     Exit code: 0 when all pages are coloured, 3 when some failed, 1 when nothing could be done.
     """
     chapters = find_chapters(inputs)
-    out = out if out is not None else setup.project.out
-    targets = choose_targets(chapters, out)
-    order = read_order(setup, asked, name=name, again=again)
-    if any(target.form is Form.PAGE for target in targets):
-        order = _in_format_of(order, targets[0].path)
+    order, references = read_order(setup, asked, name=name, again=again)
+    targets = choose_targets(chapters, out if out is not None else setup.project.out, references)
+    if out is not None and targets[0].form is Form.PAGE:
+        order = _in_format_of(order, out)
     runs = [Run(chapter, target) for chapter, target in zip(chapters, targets, strict=True)]
     notes = Notes()
 
@@ -116,47 +119,63 @@ def wait(setup: Setup, jobs: Sequence[str], out: Path | None, as_json: bool, qui
     """
     notes = Notes()
     with setup.client() as client:
-        found = [client.job(find_job(client, text)) for text in jobs]
-    runs = []
-    for job in found:
-        note = notes.of_job(job.id)
-        if note is None:
-            raise InputError(
-                f"job {job.id} was not sent from this machine: `nurie download {job.id}` takes the server's own archive"
-            )
-        chapter = reopen(note)
-        target = choose_targets([chapter], out)[0] if out else Target(Path(note.out), Form[note.form])
-        runs.append(Run(chapter, target, job=job))
+        found = [client.job(find_job(client, text)) for text in dict.fromkeys(jobs)]
+    noted = [(job, _note(notes, job)) for job in found]
+    chapters = [reopen(note) for _, note in noted]
+    if out:
+        targets = choose_targets(chapters, out)
+    else:
+        targets = [Target(Path(note.out), Form[note.form]) for _, note in noted]
+        check_targets(list(zip(chapters, targets, strict=True)))
+    runs = [Run(chapter, target, job=job) for chapter, target, job in zip(chapters, targets, found, strict=True)]
     follow_runs(setup, runs, finish_chapter, as_json=as_json, quiet=quiet)
 
 
-def reopen(note: Note) -> Chapter:
-    """The chapter that a job was made of. Raises InputError: it is gone."""
-    paths = [Path(text) for text in note.inputs]
-    if missing := [path for path in paths if not path.exists()]:
+def _note(notes: Notes, job: Job) -> Note:
+    note = notes.of_job(job.id)
+    if note is None:
         raise InputError(
-            f"{missing[0]}, of which job {note.job_id} was made, is gone: "
-            f"`nurie download {note.job_id}` takes the server's own archive"
+            f"job {job.id} was not sent from this machine: `nurie download {job.id}` takes the server's own archive"
         )
+    return note
+
+
+def reopen(note: Note) -> Chapter:
+    """The chapter that a job was made of. Raises InputError: it is gone, or another one lies there."""
+    paths = [Path(text) for text in note.inputs]
+    instead = f"`nurie download {note.job_id}` takes the server's own archive"
+    if missing := [path for path in paths if not path.exists()]:
+        raise InputError(f"{missing[0]}, of which job {note.job_id} was made, is gone: {instead}")
     if len(paths) == 1 and paths[0].is_dir():
-        return open_folder(paths[0])
-    if len(paths) == 1 and not is_page(paths[0].name):
-        return open_archive(paths[0])
-    return loose_pages(paths)
+        chapter = open_folder(paths[0])
+    elif len(paths) == 1 and not is_page(paths[0].name):
+        chapter = open_archive(paths[0])
+    else:
+        chapter = loose_pages(paths)
+    if chapter.outline != note.outline:
+        raise InputError(f"{paths[0]} has changed since job {note.job_id} was made of it: {instead}")
+    return chapter
 
 
-def read_order(setup: Setup, asked: dict[str, Any], *, name: str | None = None, again: bool = False) -> Order:
-    """What was typed over what the project says. Raises InputError: no references, and no series."""
+def read_order(
+    setup: Setup, asked: dict[str, Any], *, name: str | None = None, again: bool = False
+) -> tuple[Order, list[Path]]:
+    """What was typed over what the project says, and the references' files.
+
+    Raises:
+        InputError: no references, and no series.
+    """
     project = setup.project
-    paths = [Path(text) for text in asked["references"]] or list(project.references)
-    references = tuple(Source.file(path) for one in paths for path in _pictures(one))
+    named = [Path(text) for text in asked["references"]] or list(project.references)
+    paths = [path for one in named for path in _pictures(one)]
+    references = tuple(Source.file(path, readable(path.name)) for path in paths)
     series = asked["series"] or project.series
     if not references and not series:
         raise InputError("name a coloured page of the same work with -r, or a series that the server knows: --series")
     shorthand = {"blend": asked["blend"], "format": asked["picture_format"], "epochs": asked["epochs"]}
     params = read_params(project.params, shorthand, asked["others"])
     keep_days = asked["keep_days"] if asked["keep_days"] is not None else project.keep_days
-    return Order(references, params, series, name, keep_days, again)
+    return Order(references, params, series, name, keep_days, again), paths
 
 
 def follow_runs(
@@ -169,8 +188,12 @@ def follow_runs(
         with view:
             run_chapters(runs, lambda run: work(client, run), view.refresh)
     except KeyboardInterrupt:
-        _leave(setup, runs)  # the work goes on until that is answered
-        client.stop()
+        try:
+            _leave(setup, runs)  # what is at the server is followed on until that is answered
+        except KeyboardInterrupt:
+            setup.say("left as it is")
+        finally:
+            client.stop()
         raise click.exceptions.Exit(INTERRUPTED) from None
     client.close()
     for run in runs:
@@ -182,8 +205,8 @@ def follow_runs(
         show_json({"chapters": [_summary(run) for run in runs]})
     else:
         for run in runs:
-            if run.written:
-                click.echo(run.target.path)
+            if run.output:
+                click.echo(readable(str(run.output)))
     raise click.exceptions.Exit(exit_code(runs))
 
 
@@ -197,18 +220,26 @@ def exit_code(runs: Sequence[Run]) -> int:
 
 def _leave(setup: Setup, runs: Sequence[Run]) -> None:
     """After Ctrl-C: ask whether the server shall stop, too; where nobody can be asked it goes on."""
-    jobs = [run.job for run in runs if run.job and not run.job.has_ended and run.phase != "done"]
-    if not jobs:
+    for run in runs:
+        run.halt.set()
+    deadline = time.monotonic() + SUBMIT_LIMIT_S
+    while any(run.phase == "submitting" for run in runs) and time.monotonic() < deadline:
+        time.sleep(0.05)  # whether there will be a job is about to be known
+    if not _at_server(runs):
         setup.say("stopped; run the same command again to go on")
         return
-    if setup.console.is_terminal and _asks_to_cancel(len(jobs)):
-        with setup.client() as client:
-            for job in jobs:
+    cancels = setup.console.is_terminal and _asks_to_cancel(len(_at_server(runs)))
+    with setup.client() as client:
+        for job in _at_server(runs):
+            if cancels:
                 client.cancel(job.id)
                 setup.say(f"job {job.id} is cancelled")
-        return
-    for job in jobs:
-        setup.say(f"job {job.id} goes on at the server: `nurie wait {job.id}` takes it home")
+            else:
+                setup.say(f"job {job.id} goes on at the server: `nurie wait {job.id}` takes it home")
+
+
+def _at_server(runs: Sequence[Run]) -> list[Job]:
+    return [run.job for run in runs if run.job and not run.job.has_ended and run.phase != "done"]
 
 
 def _asks_to_cancel(count: int) -> bool:
@@ -244,8 +275,8 @@ def _summary(run: Run) -> dict[str, Any]:
     ]
     return {
         "chapter": run.chapter.title,
-        "input": str(run.chapter.path),
-        "output": str(run.target.path) if run.written else None,
+        "input": readable(str(run.chapter.files[0] if len(run.chapter.files) == 1 else run.chapter.path)),
+        "output": readable(str(run.output)) if run.output else None,
         "status": run.status,
         "job": run.job.id if run.job else None,
         "pages": {name: count for name, count in vars(run.job.pages).items() if count} if run.job else {},

@@ -68,6 +68,8 @@ def set_hints(setup: Setup, job: str, page: int, file: BinaryIO) -> None:
         told = json.loads(file.read())
     except ValueError as error:
         raise InputError(f"{file.name}: no JSON: {error}") from None
+    if not isinstance(told, dict):
+        raise InputError(f"{file.name}: hints are an object, as `nurie hints get` writes them")
     with setup.client() as client:
         job_id = find_job(client, job)
         _say_rerun(setup, job_id, page, client.set_hints(job_id, page, told))

@@ -9,9 +9,10 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from nurie_client.chapters import MARK
 from nurie_client.cli.setup import Setup, find_job, job_summary, show_json, with_examples
 from nurie_client.client import Client
-from nurie_client.errors import ConflictError, InputError
+from nurie_client.errors import ConflictError, InputError, OutputError
 from nurie_client.names import free_name
 from nurie_client.notes import Notes
 from nurie_client.records import Job, Page
@@ -132,7 +133,7 @@ def download(setup: Setup, job: str, *, out: Path | None, pages: Sequence[int], 
                 click.echo(path)
         else:
             suffix = found.params.get("archive", "cbz") if found.kind == "colorize" else "zip"
-            path = _place(out, f"{title}.{suffix}")
+            path = _place(out, f"{title}{MARK}.{suffix}")
             client.save_result(found.id, path)
             click.echo(path)
 
@@ -207,13 +208,16 @@ def _file_title(job: Job) -> str:
 
 
 def _place(out: Path | None, name: str) -> Path:
-    if out is None:
-        return Path(name)
-    if out.is_dir() or not out.suffix:
-        out.mkdir(parents=True, exist_ok=True)
-        return out / name
-    out.parent.mkdir(parents=True, exist_ok=True)
-    return out
+    """Where to write. Raises InputError: nobody named the file, and there is one; or no folder can be made."""
+    is_named = out is not None and bool(out.suffix) and not out.is_dir()
+    path = out if out is not None and is_named else (out or Path()) / name
+    if not is_named and path.exists():
+        raise InputError(f"{path} is there already: name a file with -o")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path.parent} cannot be made: {error.strerror or error}") from None
+    return path
 
 
 def _save_pages(client: Client, job: Job, numbers: Sequence[int], artifact: str, out: Path | None) -> list[Path]:

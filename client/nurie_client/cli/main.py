@@ -1,5 +1,7 @@
 """The command `nurie`."""
 
+import io
+import sys
 from importlib.metadata import version
 
 import click
@@ -39,4 +41,7 @@ for command in (
 
 def main() -> None:
     """The command, as the shell calls it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # what a terminal cannot show ends nothing
     cli(prog_name="nurie")

@@ -60,7 +60,8 @@ def watch(setup: Setup, inbox: Path, outbox: Path, settle: float, **asked: Any) 
         setup.say(f"{time.strftime('%H:%M:%S')} {text}")
 
     with setup.client(say) as client:
-        watcher = Watcher(client, Notes(), read_order(setup, asked), inbox, outbox, say=say, settled_s=settle)
+        order, _ = read_order(setup, asked)
+        watcher = Watcher(client, Notes(), order, inbox, outbox, say=say, settled_s=settle)
         say(f"watching {inbox}")
         try:
             watcher.run()
@@ -140,8 +141,7 @@ def logout(setup: Setup) -> None:
 def doctor(setup: Setup, as_json: bool) -> None:
     """Say what works here and what is missing, in one screen; exit code 1 where something is broken."""
     house = os.environ.get(HOUSE_VARIABLE)
-    with Client(setup.server, find_key(setup.server), patience_s=0) as client:
-        found = list(examine(client, setup.project, find_key(setup.server), Path(house) if house else None))
+    found = list(examine(setup.server, setup.project, find_key(setup.server), Path(house) if house else None))
     if as_json:
         show_json([asdict(finding) for finding in found])
     else:

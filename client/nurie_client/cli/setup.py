@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -115,8 +116,13 @@ def parse_param(text: str) -> tuple[str, Any]:
     if not equals or not name:
         raise click.BadParameter(f"{text!r} is not of the form NAME=VALUE")
     with suppress(ValueError):
-        return name, json.loads(value)
+        return name, json.loads(value, parse_constant=_refuse)
     return name, value
+
+
+def _refuse(text: str) -> None:
+    """NaN and Infinity are no JSON."""
+    raise ValueError(text)
 
 
 def read_params(project: Mapping[str, Any], shorthand: Mapping[str, Any], others: tuple[str, ...]) -> dict[str, Any]:
@@ -126,8 +132,9 @@ def read_params(project: Mapping[str, Any], shorthand: Mapping[str, Any], others
 
 
 def show_json(told: Any) -> None:
-    """To standard output."""
-    click.echo(json.dumps(told, indent=1, ensure_ascii=False))
+    """To standard output; where that is not in Unicode, in ASCII."""
+    in_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+    click.echo(json.dumps(told, indent=1, ensure_ascii=not in_unicode))
 
 
 def job_summary(job: Job) -> dict[str, Any]:
