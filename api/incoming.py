@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import SEEK_END
 from pathlib import PurePosixPath
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from werkzeug.datastructures import FileStorage
 
@@ -105,6 +105,20 @@ class UploadedFile:
 
     def keep(self, store: ObjectStore, key: str) -> None:
         store.copy(self.upload.storage_key, key)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file that passed, with the digest (hex) and the bytes that were seen then."""
+
+    file: IncomingFile
+    sha256: str
+    size: int
+
+    def keep(self, store: ObjectStore, key: str) -> dict[str, Any]:
+        """Store it; returns its entry in the truth."""
+        self.file.keep(store, key)
+        return {"key": key, "sha256": self.sha256, "size": self.size, "filename": self.file.name}
 
 
 def read_all(file: IncomingFile, max_bytes: int) -> bytes:

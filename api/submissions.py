@@ -19,18 +19,16 @@ from common.webhooks import MAX_URL_CHARS, check_callback_url
 
 FIELDS = {
     JobKind.COLORIZE: (
-        *(
-            "name",
-            "series",
-            "pages",
-            "archive",
-            "references",
-            "truths",
-            "extras",
-            "params",
-            "keep_days",
-            "callback_url",
-        ),
+        "name",
+        "series",
+        "pages",
+        "archive",
+        "references",
+        "truths",
+        "extras",
+        "params",
+        "keep_days",
+        "callback_url",
     ),
     JobKind.EVALUATE: ("name", "real", "output", "references", "keep_days", "callback_url"),
 }

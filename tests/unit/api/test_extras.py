@@ -93,6 +93,27 @@ def test_extras_over_the_limits_of_archives_are_refused(client, context, monkeyp
 
 
 @on_sqlite
+@pytest.mark.parametrize("limits", [{"max_archive_entries": 1}, {"max_unpacked_bytes": len(PAGE)}])
+def test_pages_without_extras_are_not_held_to_the_limits_of_archives(client, context, monkeypatch, limits):
+    smaller = replace(context, settings=context.settings.model_copy(update=limits))
+    monkeypatch.setitem(client.application.extensions, EXTENSION, smaller)
+    assert send(client, [], pages=[(PAGE, "1.png"), (PAGE, "2.png")]).status_code == 202
+
+
+@on_sqlite
+def test_an_extra_that_was_uploaded_is_read_once_and_copied(client, context, monkeypatch):
+    page, reference, extra = (
+        uploaded(client, *one) for one in ((PAGE, "1.png"), (COLOURED, "r.png"), (INFO, "ComicInfo.xml"))
+    )
+    opened, open_object = [], type(context.store).open
+    monkeypatch.setattr(type(context.store), "open", lambda store, key: opened.append(key) or open_object(store, key))
+    assert (
+        client.post("/v1/jobs", json={"pages": [page], "references": [reference], "extras": [extra]}).status_code == 202
+    )
+    assert opened.count(keys.upload(LOCAL_TENANT, extra)) == 1
+
+
+@on_sqlite
 def test_an_evaluation_has_no_extras(client):
     fields = {"real": [(PAGE, "1.png")], "output": [(PAGE, "1.png")], "extras": [(INFO, "a.xml")]}
     assert "unknown field 'extras'" in submit(client, kind="evaluate", **fields).json["detail"]

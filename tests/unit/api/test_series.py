@@ -9,7 +9,7 @@ import pytest
 from api import continuing
 from api.context import Context
 from common.colours import MAX_COLOURS, merge_colours, read_colours
-from common.errors import ConflictError, DatabaseError, StorageError
+from common.errors import ConflictError, DatabaseError, SeriesChangedError, StorageError
 from common.jobs.garbage import GarbageStore
 from common.jobs.models import LOCAL_TENANT, Job, Series
 from common.jobs.store import JobStore
@@ -167,6 +167,14 @@ def test_the_bytes_of_a_series_count_as_long_as_it_has_them(client):
     assert used(client) == 3 * len(PAGE) + len(FIRST) + 2 * len(SECOND)
 
 
+@on_sqlite
+def test_a_reference_that_is_sent_twice_counts_once_in_its_series_and_twice_in_each_job(client, context):
+    send(client, FIRST, FIRST)
+    assert (len(stored(context)), used(client)) == (1, len(PAGE) + 2 * len(FIRST) + len(FIRST))
+    send(client)
+    assert used(client) == 2 * (len(PAGE) + 2 * len(FIRST)) + len(FIRST)
+
+
 def test_a_series_that_there_is_no_room_for_is_not_made(client, context, monkeypatch):
     need = len(PAGE) + 2 * len(FIRST)
     monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need - 1))
@@ -175,9 +183,13 @@ def test_a_series_that_there_is_no_room_for_is_not_made(client, context, monkeyp
     assert (series_of(client), list(context.store.list_keys(""))) == (None, [])
     monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need))
     assert send(client, FIRST).status_code == 202
-    # Replaced by one as large it grows by nothing.
-    monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need + len(PAGE) + len(SECOND)))
-    assert send(client, SECOND).status_code == (202 if len(SECOND) <= len(FIRST) else 429)
+    # The second chapter needs its own files, and what the new reference is larger than the old one.
+    need += len(PAGE) + len(SECOND) + len(SECOND) - len(FIRST)
+    monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need - 1))
+    assert send(client, SECOND).status_code == 429
+    monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need))
+    assert send(client, SECOND).status_code == 202
+    assert used(client) == need
 
 
 def test_a_corrected_palette_holds_for_the_chapters_to_come(client, context, house):
@@ -357,22 +369,50 @@ def test_a_series_that_is_deleted_meanwhile_is_made_again_by_who_has_references(
 
 def test_a_series_that_changes_again_and_again_is_a_conflict_and_nothing_of_it_is_left(client, context, monkeypatch):
     monkeypatch.setattr(continuing, "TRIES", 2)
-    send(client, FIRST)
+    jobs = [send(client, FIRST).json["id"]]
     others = iter((SECOND, FIRST, SECOND))
-    interfering(monkeypatch, lambda: send(client, next(others)), times=2)
+    interfering(monkeypatch, lambda: jobs.append(send(client, next(others)).json["id"]), times=2)
     third = picture(coloured=True, seed=3)
     reply = send(client, third)
     assert (reply.status_code, reply.json["code"]) == (409, "conflict")
     assert len(stored(context)) == 1
+    assert list(context.store.list_folders("jobs/")) == sorted(jobs)
 
 
 @on_sqlite
 def test_a_reference_whose_object_is_gone_is_named(client, context):
-    send(client, FIRST)
+    first = send(client, FIRST).json["id"]
     context.store.delete(stored(context)[0])
     reply = send(client)
     assert reply.status_code == 409
     assert reply.json["detail"] == f"series {NAME!r}: reference 1 (r1.png) is gone: send references"
+    assert list(context.store.list_folders("jobs/")) == [first]
+
+
+@on_sqlite
+def test_a_reference_whose_object_is_gone_is_mended_by_sending_it_again(client, context):
+    send(client, FIRST, SECOND)
+    lost, kept = (reference["key"] for reference in context.series.find(LOCAL_TENANT, NAME).references)
+    context.store.delete(lost)
+    assert send(client, FIRST, SECOND).status_code == 202
+    assert len(stored(context)) == 2
+    assert kept in stored(context)
+    assert references_of(client, send(client).json) == [FIRST, SECOND]
+
+
+def test_a_job_that_is_there_in_spite_of_a_changed_series_keeps_its_files(client, context, monkeypatch):
+    real = JobStore.create_job
+
+    def create_and_refuse(*given):
+        real(*given)
+        raise SeriesChangedError("changed")
+
+    monkeypatch.setattr(continuing, "TRIES", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(JobStore, "create_job", create_and_refuse)
+        assert send(client, FIRST).status_code == 409
+    (job,) = client.get("/v1/jobs").json["jobs"]
+    assert references_of(client, job) == [FIRST]
 
 
 def test_a_submission_whose_answer_was_lost_keeps_the_objects_of_its_series(client, context, monkeypatch):
@@ -399,19 +439,22 @@ def test_a_job_that_is_there_already_leaves_no_objects_in_its_series(client, con
 
 
 @on_sqlite
-def test_replaced_references_that_cannot_be_deleted_now_are_swept_away(client, context, monkeypatch, clock):
+@pytest.mark.parametrize("error", [StorageError("away"), RuntimeError("a bug")])
+def test_replaced_references_that_cannot_be_deleted_now_are_swept_away(client, context, monkeypatch, clock, error):
     send(client, FIRST)
     (old,) = stored(context)
     delete = type(context.store).delete
 
     def away(store, key: str) -> None:
         if key.startswith("series/"):
-            raise StorageError("away")
+            raise error
         delete(store, key)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(context.store), "delete", away)
-        assert send(client, SECOND).status_code == 202
+        job = send(client, SECOND)
+        assert job.status_code == 202
+    assert references_of(client, job.json) == [SECOND]
     assert old in stored(context)
     clock.advance(1.1 * DAY_S)
     sweep(context)
