@@ -225,7 +225,7 @@ def test_a_correction_that_a_series_has_no_room_for_changes_nothing(client, cont
 def test_colours_of_a_series_can_be_replaced_and_forgotten(client):
     send(client, FIRST)
     here = f"/v1/series/{series_of(client)['id']}"
-    colours = [{"old": [1, 2, 3], "new": [4, 5, 6]}, {"old": [7, 7, 7], "new": [7, 7, 7]}]
+    colours = [{"old": [1, 2, 3], "new": [4, 5, 6]}, {"old": [200, 7, 7], "new": [200, 7, 7]}]
     changed = client.patch(here, json={"colours": colours})
     assert (changed.status_code, changed.json["colours"]) == (200, colours[:1])
     assert changed.json["updated_at"] >= changed.json["created_at"]
