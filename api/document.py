@@ -212,7 +212,7 @@ def _complete_response(response: Node, status: int, path: str, name: str, *, nee
     if name in LINKS and status < HTTPStatus.MULTIPLE_CHOICES:
         headers.append("Location")
         response["links"] = {target: {"operationId": target, "parameters": {"job_id": ID}} for target in LINKS[name]}
-    if name in IDEMPOTENT and status < HTTPStatus.MULTIPLE_CHOICES:
+    if name in IDEMPOTENT and name != "create_upload" and status < HTTPStatus.MULTIPLE_CHOICES:  # that answers anew
         headers.append("Idempotency-Replayed")
     if needs_key and status < HTTPStatus.BAD_REQUEST:
         headers += ["RateLimit", "RateLimit-Policy"]

@@ -285,14 +285,15 @@ def test_series_of_tenants_do_not_meet(client, context, monkeypatch):
 def test_references_of_a_series_need_not_be_sent_again_however_old_they_are(client, context, monkeypatch):
     send(client, FIRST)
 
-    def announce(data: bytes) -> dict:
+    def announce(data: bytes, **other) -> dict:
         announced = {"filename": "cover.png", "size": len(data), "sha256": sha256(data)}
-        return client.post("/v1/uploads", json=announced).json
+        return client.post("/v1/uploads", json=announced | other).json
 
     upload = announce(FIRST)
     assert upload["received"]
     assert context.store.get(keys.upload(LOCAL_TENANT, upload["id"])) == FIRST
     assert not announce(SECOND)["received"]
+    assert not announce(FIRST, size=len(FIRST) + 1)["received"]
     context.jobs.ensure_tenant("another")
     monkeypatch.setattr(Context, "tenant_id", "another")
     assert not announce(FIRST)["received"]

@@ -4,7 +4,8 @@ import hashlib
 
 import pytest
 
-from api.idempotency import HEADER
+from api import incoming
+from api.idempotency import HEADER, REPLAYED
 from common.errors import DatabaseError
 from common.jobs.garbage import GarbageStore
 from common.jobs.models import LOCAL_TENANT
@@ -117,8 +118,31 @@ def test_no_more_than_a_few_uploads_of_the_same_bytes_are_looked_at(client, cont
     looks = []
     stat = context.store.stat
     monkeypatch.setattr(context.store, "stat", lambda key: looks.append(key) or stat(key))
-    assert announce(client, filename="last.png").json["received"] is False
-    assert len(looks) == 1 + MAX_TWINS
+    new = announce(client, filename="last.png").json
+    assert new["received"] is False
+    assert len(looks) == MAX_TWINS
+    assert keys.upload(LOCAL_TENANT, new["id"]) not in looks  # it was made just now
+    announce(client, filename="last.png")
+    assert len(looks) == 2 * MAX_TWINS + 1
+
+
+@on_sqlite
+def test_uploads_of_the_same_bytes_are_found_without_a_look_at_all_others(context):
+    query = "SELECT id FROM uploads WHERE tenant_id = 'a' AND sha256 = 'b' AND size = 1 AND created_at >= 0"
+    with context.database.reading() as session:
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {query}").all()
+    assert "ix_uploads_tenant_id_sha256" in str(plan)
+
+
+@on_sqlite
+def test_bytes_that_are_copied_are_not_written_anywhere_to_be_looked_at(client, monkeypatch):
+    send(client, announce(client).json)
+
+    def refuse(**_):
+        raise AssertionError("spooled")
+
+    monkeypatch.setattr(incoming.tempfile, "SpooledTemporaryFile", refuse)
+    assert announce(client, filename="b.png").json["received"] is True
 
 
 def test_an_announcement_keeps_the_upload_for_a_full_period_more(client, context, clock):
@@ -207,6 +231,29 @@ def test_a_copy_whose_source_is_swept_away_meanwhile_is_to_be_sent(client, conte
     monkeypatch.setattr(store, "stat", stat_and_lose)
     other = announce(client, filename="b.png")
     assert (other.status_code, other.json["received"]) == (201, False)
+
+
+@pytest.mark.parametrize("sha256", [SHA256, None])
+def test_an_announcement_that_is_sent_again_under_its_key_is_answered_by_what_is_there_now(client, clock, sha256):
+    def repeat():
+        return client.post("/v1/uploads", json=ANNOUNCED | {"sha256": sha256}, headers={HEADER: "k"})
+
+    first = repeat()
+    clock.advance(20 * HOUR_S)
+    again = repeat()
+    assert (again.status_code, again.json["id"], again.json["received"]) == (201, first.json["id"], False)
+    assert again.json["expires_at"] > first.json["expires_at"]
+    assert REPLAYED not in again.headers
+    send(client, again.json)
+    assert repeat().json["received"] is True
+    assert used(client) == len(DATA)
+
+
+def test_an_announcement_under_a_key_finds_bytes_that_came_under_another_name_since(client):
+    first = client.post("/v1/uploads", json=ANNOUNCED, headers={HEADER: "k"}).json
+    send(client, announce(client, filename="b.png").json)
+    again = client.post("/v1/uploads", json=ANNOUNCED, headers={HEADER: "k"}).json
+    assert (again["id"], again["received"]) == (first["id"], True)
 
 
 def test_an_announcement_whose_answer_was_lost_is_answered_as_the_first_time(client, monkeypatch):
