@@ -38,7 +38,7 @@ class UploadRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     filename: str = Field(min_length=1, max_length=255, examples=["chapter-01.cbz"])
-    size: int = Field(ge=1, le=MAX_INTEGER, description="Bytes.", examples=[31_457_280])
+    size: int = Field(ge=0, le=MAX_INTEGER, description="Bytes.", examples=[31_457_280])
     sha256: str | None = Field(None, pattern=r"^[0-9a-f]{64}$", description="Checked when a job takes the upload.")
 
 

@@ -25,7 +25,9 @@ def send(client, extras, **more):
 
 def uploaded(client, data: bytes, name: str) -> str:
     announced = client.post("/v1/uploads", json={"filename": name, "size": len(data)}).json
-    assert client.put(announced["url"], data=data, headers=announced["headers"]).status_code == 200
+    # The test client alone says no length where there is nothing.
+    sent = client.put(announced["url"], data=data, content_length=len(data), headers=announced["headers"])
+    assert sent.status_code == 200
     return announced["id"]
 
 
@@ -47,11 +49,13 @@ def test_extras_by_upload_ids_are_the_same(client, context):
     page, reference, extra = (
         uploaded(client, *one) for one in ((PAGE, "1.png"), (COLOURED, "r.png"), (INFO, "ComicInfo.xml"))
     )
-    body = {"pages": [page], "references": [reference], "extras": [extra]}
+    empty = uploaded(client, b"", "empty.nfo")
+    body = {"pages": [page], "references": [reference], "extras": [extra, empty]}
     job_id = client.post("/v1/jobs", json=body).json["id"]
-    (kept,) = context.jobs.get_job(LOCAL_TENANT, job_id).job.extras
+    kept, kept_empty = context.jobs.get_job(LOCAL_TENANT, job_id).job.extras
     assert (kept["name"], kept["key"]) == ("ComicInfo.xml", keys.extra_file(job_id, 1))
     assert context.store.get(kept["key"]) == INFO
+    assert (kept_empty["name"], kept_empty["size"], context.store.get(kept_empty["key"])) == ("empty.nfo", 0, b"")
 
 
 ARCHIVE = archived({"1.png": PAGE})
