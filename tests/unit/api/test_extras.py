@@ -8,7 +8,7 @@ import pytest
 from api.context import EXTENSION
 from common.jobs.models import LOCAL_TENANT
 from storage import keys
-from tests.unit.api.conftest import on_sqlite, picture, submit
+from tests.unit.api.conftest import on_sqlite, picture, submit, upload
 from tests.unit.api.test_correcting import Drafted
 from tests.unit.api.test_packaging import archived
 
@@ -21,14 +21,6 @@ EXTRAS = [(INFO, "ComicInfo.xml"), (b"", "empty.nfo"), (bytes(range(256)), "ch1/
 def send(client, extras, **more):
     fields = {"pages": [(PAGE, "1.png")], "references": REFERENCES, "extras": extras}
     return submit(client, **fields | more)
-
-
-def uploaded(client, data: bytes, name: str) -> str:
-    announced = client.post("/v1/uploads", json={"filename": name, "size": len(data)}).json
-    # The test client alone says no length where there is nothing.
-    sent = client.put(announced["url"], data=data, content_length=len(data), headers=announced["headers"])
-    assert sent.status_code == 200
-    return announced["id"]
 
 
 def test_extras_come_home_as_they_were_and_count_among_the_bytes(client, context, house):
@@ -47,9 +39,9 @@ def test_extras_come_home_as_they_were_and_count_among_the_bytes(client, context
 @on_sqlite
 def test_extras_by_upload_ids_are_the_same(client, context):
     page, reference, extra = (
-        uploaded(client, *one) for one in ((PAGE, "1.png"), (COLOURED, "r.png"), (INFO, "ComicInfo.xml"))
+        upload(client, *one) for one in ((PAGE, "1.png"), (COLOURED, "r.png"), (INFO, "ComicInfo.xml"))
     )
-    empty = uploaded(client, b"", "empty.nfo")
+    empty = upload(client, b"", "empty.nfo")
     body = {"pages": [page], "references": [reference], "extras": [extra, empty]}
     job_id = client.post("/v1/jobs", json=body).json["id"]
     kept, kept_empty = context.jobs.get_job(LOCAL_TENANT, job_id).job.extras
@@ -107,7 +99,7 @@ def test_pages_without_extras_are_not_held_to_the_limits_of_archives(client, con
 @on_sqlite
 def test_an_extra_that_was_uploaded_is_read_once_and_copied(client, context, monkeypatch):
     page, reference, extra = (
-        uploaded(client, *one) for one in ((PAGE, "1.png"), (COLOURED, "r.png"), (INFO, "ComicInfo.xml"))
+        upload(client, *one) for one in ((PAGE, "1.png"), (COLOURED, "r.png"), (INFO, "ComicInfo.xml"))
     )
     opened, open_object = [], type(context.store).open
     monkeypatch.setattr(type(context.store), "open", lambda store, key: opened.append(key) or open_object(store, key))

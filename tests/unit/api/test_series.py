@@ -1,6 +1,5 @@
 """What chapters of a series have in common: references and corrected colours, kept on the server."""
 
-import hashlib
 import json
 from functools import partial
 
@@ -10,15 +9,14 @@ from api import continuing
 from api.context import Context
 from common.colours import MAX_COLOURS, merge_colours, read_colours
 from common.errors import ConflictError, DatabaseError, SeriesChangedError, StorageError
-from common.jobs.garbage import GarbageStore
+from common.jobs.ids import sha256_hex
 from common.jobs.models import LOCAL_TENANT, Job, Series
 from common.jobs.store import JobStore
 from common.jobs.tenants import Limits
 from storage import keys
-from tests.unit.api.conftest import on_sqlite, picture, submit
+from tests.unit.api.conftest import announce, on_sqlite, picture, submit, sweep, upload, used
 from tests.unit.api.test_concurrency import at_once
 from tests.unit.api.test_correcting import PAPER, PURPLE, RED, Drafted
-from workers.control.sweeping import Sweeper
 
 PAGE = picture()
 FIRST, SECOND = picture(coloured=True, seed=1), picture(coloured=True, seed=2)
@@ -51,19 +49,6 @@ def stored(context) -> list[str]:
     return list(context.store.list_keys("series/"))
 
 
-def used(client) -> int:
-    return client.get("/v1/tenant").json["stored_bytes"]["used"]
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def sweep(context) -> None:
-    for _ in Sweeper(context.settings, GarbageStore(context.database, keep_days=7), context.store).sweep():
-        pass
-
-
 def end(client, job_id: str) -> None:
     assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
 
@@ -74,7 +59,7 @@ def test_the_first_chapter_makes_the_series_and_the_next_one_has_its_references_
     series = series_of(client)
     here = f"/v1/series/{series['id']}"
     expected = [
-        {"name": f"r{number}.png", "sha256": sha256(data), "size": len(data), "link": f"{here}/references/{number}"}
+        {"name": f"r{number}.png", "sha256": sha256_hex(data), "size": len(data), "link": f"{here}/references/{number}"}
         for number, data in enumerate((FIRST, SECOND), 1)
     ]
     assert (series["name"], series["references"], series["colours"]) == (NAME, expected, [])
@@ -114,7 +99,7 @@ def test_references_that_are_sent_replace_those_of_the_series_and_leave_its_colo
     send(client, SECOND)
     after = series_of(client)
     assert (after["id"], after["colours"]) == (series["id"], colours)
-    assert [reference["sha256"] for reference in after["references"]] == [sha256(SECOND)]
+    assert [reference["sha256"] for reference in after["references"]] == [sha256_hex(SECOND)]
     assert len(stored(context)) == 1
     assert references_of(client, client.get(f"/v1/jobs/{first['id']}").json) == [FIRST]
     assert references_of(client, send(client).json) == [SECOND]
@@ -142,12 +127,7 @@ def test_what_is_refused_makes_no_series_and_leaves_nothing(client, context):
 
 
 def test_a_series_in_json_works_as_in_a_form(client):
-    def upload(data: bytes, name: str) -> str:
-        announced = client.post("/v1/uploads", json={"filename": name, "size": len(data)}).json
-        client.put(announced["url"], data=data, headers=announced["headers"])
-        return announced["id"]
-
-    page, reference = upload(PAGE, "1.png"), upload(FIRST, "r.png")
+    page, reference = upload(client, PAGE, "1.png"), upload(client, FIRST, "r.png")
     first = client.post("/v1/jobs", json={"pages": [page], "references": [reference], "series": NAME})
     assert first.status_code == 202, first.json
     second = client.post("/v1/jobs", json={"pages": [page], "series": NAME})
@@ -279,31 +259,26 @@ def test_series_of_tenants_do_not_meet(client, context, monkeypatch):
     assert client.get(f"/v1/series/{mine}/references/1").status_code == 404
     assert send(client, SECOND).status_code == 202
     monkeypatch.undo()
-    assert [reference["sha256"] for reference in series_of(client)["references"]] == [sha256(FIRST)]
+    assert [reference["sha256"] for reference in series_of(client)["references"]] == [sha256_hex(FIRST)]
 
 
 def test_references_of_a_series_need_not_be_sent_again_however_old_they_are(client, context, monkeypatch):
     send(client, FIRST)
 
-    def announce(data: bytes, **other) -> dict:
-        announced = {"filename": "cover.png", "size": len(data), "sha256": sha256(data)}
-        return client.post("/v1/uploads", json=announced | other).json
-
-    upload = announce(FIRST)
-    assert upload["received"]
-    assert context.store.get(keys.upload(LOCAL_TENANT, upload["id"])) == FIRST
-    assert not announce(SECOND)["received"]
-    assert not announce(FIRST, size=len(FIRST) + 1)["received"]
+    announced = announce(client, FIRST).json
+    assert announced["received"]
+    assert context.store.get(keys.upload(LOCAL_TENANT, announced["id"])) == FIRST
+    assert not announce(client, SECOND).json["received"]
+    assert not announce(client, FIRST, size=len(FIRST) + 1).json["received"]
     context.jobs.ensure_tenant("another")
     monkeypatch.setattr(Context, "tenant_id", "another")
-    assert not announce(FIRST)["received"]
+    assert not announce(client, FIRST).json["received"]
 
 
 def test_a_reference_that_is_replaced_while_it_is_copied_is_to_be_sent(client, context, monkeypatch):
     send(client, FIRST)
     monkeypatch.setattr(type(context.series), "find_reference", lambda *_: "series/0/gone")
-    announced = {"filename": "cover.png", "size": len(FIRST), "sha256": sha256(FIRST)}
-    assert not client.post("/v1/uploads", json=announced).json["received"]
+    assert not announce(client, FIRST).json["received"]
 
 
 def test_submissions_for_a_new_series_at_once_make_one_and_all_get_through(client, context, monkeypatch):
