@@ -11,7 +11,7 @@ from api.context import get_context
 from api.evaluation import Evaluation
 from api.incoming import IncomingFile, SentFile, UploadedFile, safe_name
 from api.intake import Submission
-from api.schemas import MAX_KEEP_DAYS, MAX_NAME_CHARS, JobName, JobRequest
+from api.requests import MAX_KEEP_DAYS, MAX_NAME_CHARS, JobName, JobRequest
 from common.errors import InputError, NotFoundError
 from common.jobs.states import JobKind
 from common.params import JobParams

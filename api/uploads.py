@@ -11,7 +11,8 @@ from api.idempotency import makes_once, resource_id
 from api.incoming import OCTETS, UploadedFile, safe_name
 from api.problems import Problem
 from api.replies import json_reply
-from api.schemas import UploadPath, UploadReply, UploadRequest, UploadView
+from api.requests import UploadPath, UploadRequest
+from api.schemas import UploadReply, UploadView
 from api.views import iso_time
 from common.errors import InputError, NotFoundError, TooLargeError
 from common.jobs.models import Upload
