@@ -93,12 +93,21 @@ def look_at_port(settings: Settings) -> Finding:
     try:
         with httpx.Client(trust_env=False, timeout=ANSWER_LIMIT_S) as http:  # what is here needs no proxy
             reply = http.get(url)
-    except httpx.ConnectError:
-        return Finding(State.OK, what, f"free on {settings.host}")
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        if _is_refused(error):
+            return Finding(State.OK, what, f"free on {settings.host}")
+        return Finding(State.BROKEN, what, f"{settings.host} cannot be reached: {error}", "set NURIE_HOST right")
     except httpx.HTTPError as error:
         detail = f"taken by something that is no Nurie ({type(error).__name__})"
         return Finding(State.BROKEN, what, detail, taken)
     return _read_readiness(what, reply) or Finding(State.BROKEN, what, "taken by something that is no Nurie", taken)
+
+
+def _is_refused(error: BaseException | None) -> bool:
+    """Whether nobody listens there; any other reason says nothing of the port."""
+    while error is not None and not isinstance(error, ConnectionRefusedError):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _read_readiness(what: str, reply: httpx.Response) -> Finding | None:

@@ -4,11 +4,13 @@ Storage comes before the truth: what a series is to have is stored under keys th
 made only if the series is still what it was seen to be. Otherwise it is looked up again.
 """
 
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
 from api.context import Context
-from common.errors import DatabaseError, InputError, NotFoundError, SeriesChangedError, StorageError
+from common.errors import DatabaseError, InputError, NotFoundError, SeriesChangedError
 from common.jobs.ids import new_id
 from common.jobs.models import Series
 from common.jobs.records import NewJob, SeriesUse
@@ -25,38 +27,47 @@ def require_known(context: Context, name: str) -> None:
         raise _unknown(name)
 
 
-def create_in_series(context: Context, new: NewJob, name: str) -> None:
+def create_in_series(context: Context, new: NewJob, name: str) -> set[str]:
     """Create a job in a series; the series is made where there is none.
 
     With references the series has these from now on; without, the job gets copies of the series' own.
+
+    Returns:
+        Keys of objects that the series refers to no longer, for `delete_replaced`.
 
     Raises:
         InputError: neither the job nor the series has references.
         SeriesChangedError: others changed the series again and again, or an object of it is gone.
         QuotaError, ConflictError: see `JobStore.create_job`.
     """
-    for tries_left in reversed(range(TRIES)):
-        try:
-            _try_to_create(context, new, name)
-            return
-        except SeriesChangedError:
-            if not tries_left:
-                raise
+    for _ in range(TRIES - 1):
+        with suppress(SeriesChangedError):
+            return _try_to_create(context, new, name)
+    return _try_to_create(context, new, name)
 
 
-def _try_to_create(context: Context, new: NewJob, name: str) -> None:
+def delete_replaced(context: Context, replaced: Collection[str]) -> None:
+    """Delete what a series refers to no longer; what cannot be deleted now is left to the sweep."""
+    try:
+        for key in replaced:
+            context.store.delete(key)
+    except Exception as error:  # noqa: BLE001  whatever it is, the job is there, and its client is told so
+        get_logger(__name__).warning("references are left to the sweep", keys=sorted(replaced), reason=str(error))
+
+
+def _try_to_create(context: Context, new: NewJob, name: str) -> set[str]:
     series = context.series.find(context.tenant_id, name)
     if new.references:
-        _create_with_own(context, new, name, series)
-    elif series is None:
+        return _create_with_own(context, new, name, series)
+    if series is None:
         raise _unknown(name)
-    else:
-        context.jobs.create_job(_with_references_of(context, new, series), context.limits)
+    context.jobs.create_job(_with_references_of(context, new, series), context.limits)
+    return set()
 
 
-def _create_with_own(context: Context, new: NewJob, name: str, series: Series | None) -> None:
+def _create_with_own(context: Context, new: NewJob, name: str, series: Series | None) -> set[str]:
     seen = series.references if series else []
-    kept: dict[str, str] = {reference["sha256"]: reference["key"] for reference in seen}
+    kept = _kept_objects(context, new, seen)
     series_id = series.id if series else new_id()
     fresh: list[str] = []
     references: list[dict[str, Any]] = []
@@ -76,7 +87,14 @@ def _create_with_own(context: Context, new: NewJob, name: str, series: Series | 
         for key in fresh:
             context.store.delete(key)
         raise
-    _delete_replaced(context, series_id, {one["key"] for one in seen} - {one["key"] for one in references})
+    return {one["key"] for one in seen} - {one["key"] for one in references}
+
+
+def _kept_objects(context: Context, new: NewJob, seen: list[dict[str, Any]]) -> dict[str, str]:
+    """Keys, by digest, of the job's references that the series has already; one that was lost is stored anew."""
+    sent = {reference["sha256"] for reference in new.references}
+    had: dict[str, str] = {one["sha256"]: one["key"] for one in seen if one["sha256"] in sent}
+    return {sha256: key for sha256, key in had.items() if context.store.stat(key)}
 
 
 def _with_references_of(context: Context, new: NewJob, series: Series) -> NewJob:
@@ -92,15 +110,8 @@ def _with_references_of(context: Context, new: NewJob, series: Series) -> NewJob
             ) from None
         references.append(_entry(reference, key) | {"filename": reference["name"]})
     use = SeriesUse(series.id, series.name, series.references, series.references)
-    return replace(new, references=references, stored_bytes=new.stored_bytes + use.size, series=use)
-
-
-def _delete_replaced(context: Context, series_id: str, replaced: set[str]) -> None:
-    try:
-        for key in replaced:
-            context.store.delete(key)
-    except StorageError as error:  # the job is there, and its client is told so
-        get_logger(__name__).warning("references are left to the sweep", series=series_id, reason=str(error))
+    copied: int = sum(reference["size"] for reference in references)
+    return replace(new, references=references, stored_bytes=new.stored_bytes + copied, series=use)
 
 
 def _entry(reference: dict[str, Any], key: str) -> dict[str, Any]:

@@ -6,7 +6,8 @@ from flask_openapi import APIBlueprint, Tag
 from api.context import get_context
 from api.problems import Problem
 from api.replies import json_reply
-from api.schemas import DeliveryListReply, JobPath
+from api.requests import JobPath
+from api.schemas import DeliveryListReply
 from api.views import view_delivery
 
 MOST = 100

@@ -11,7 +11,7 @@ from flask import Response
 from flask_openapi import OpenAPI
 from pydantic import BaseModel
 
-from api import pages, schemas, series, submissions
+from api import pages, requests, series, submissions
 from api.examples import EVENTS, EXAMPLES, problem_example
 from api.problems import MEDIA_TYPE, Problem
 from api.views import PUBLIC_ARTIFACTS
@@ -23,7 +23,7 @@ OPENAPI: Final = "3.1.0"
 KEY: Final = "apiKey"
 PROTECTED: Final = "/v1/"
 BODY_MODELS: Final[dict[str, type[BaseModel]]] = {
-    "create_upload": schemas.UploadRequest,
+    "create_upload": requests.UploadRequest,
     **pages.BODY_MODELS,
     **series.BODY_MODELS,
 }
@@ -157,7 +157,7 @@ def _complete(operation: Node, path: str, *, needs_key: bool) -> None:
         if parameter["name"] == "artifact":
             parameter["schema"]["enum"] = list(PUBLIC_ARTIFACTS)
     if name == "create_job":
-        operation["requestBody"] = submissions.request_body(EXAMPLES[schemas.JobRequest])
+        operation["requestBody"] = submissions.request_body(EXAMPLES[requests.JobRequest])
     elif name in BODY_MODELS:
         content = _content(BODY_MODELS[name])
         operation["requestBody"] = {"required": True, "content": {"application/json": content}}
@@ -212,7 +212,7 @@ def _complete_response(response: Node, status: int, path: str, name: str, *, nee
     if name in LINKS and status < HTTPStatus.MULTIPLE_CHOICES:
         headers.append("Location")
         response["links"] = {target: {"operationId": target, "parameters": {"job_id": ID}} for target in LINKS[name]}
-    if name in IDEMPOTENT and status < HTTPStatus.MULTIPLE_CHOICES:
+    if name in IDEMPOTENT and name != "create_upload" and status < HTTPStatus.MULTIPLE_CHOICES:  # that answers anew
         headers.append("Idempotency-Replayed")
     if needs_key and status < HTTPStatus.BAD_REQUEST:
         headers += ["RateLimit", "RateLimit-Policy"]

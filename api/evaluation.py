@@ -6,8 +6,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from api.context import Context
-from api.incoming import IncomingFile, read_all
-from api.intake import Checked, check_count, check_reference, keep_file
+from api.incoming import Checked, IncomingFile, read_all
+from api.intake import check_count, check_reference
 from common.errors import ConflictError, DatabaseError, InputError
 from common.jobs.ids import sha256_hex
 from common.jobs.records import NewEvaluation
@@ -47,7 +47,7 @@ def submit_evaluation(context: Context, evaluation: Evaluation, job_id: str) -> 
             for side, files in sides.items()
         }
         kept_references = [
-            keep_file(context, reference, keys.reference(job_id, number)) | {"name": reference.file.name}
+            reference.keep(context.store, keys.reference(job_id, number)) | {"name": reference.file.name}
             for number, reference in enumerate(references, 1)
         ]
         context.jobs.create_evaluation(
@@ -87,4 +87,4 @@ def _check_side(context: Context, side: str, files: Sequence[IncomingFile]) -> N
 
 def _keep(context: Context, file: IncomingFile, key: str) -> dict[str, Any]:
     data = read_all(file, context.settings.max_image_bytes)
-    return keep_file(context, Checked(file, sha256_hex(data), len(data)), key) | {"name": file.name}
+    return Checked(file, sha256_hex(data), len(data)).keep(context.store, key) | {"name": file.name}

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from api.context import Context, get_context
 from api.polling import LOOK_EVERY_S, leave_place, take_place
 from api.problems import Problem, problem_response
-from api.schemas import JobPath
+from api.requests import JobPath
 from api.views import view_job, view_page
 from common.errors import NotFoundError, OutageError
 from common.jobs.states import JOB_ENDED

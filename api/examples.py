@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from api import schemas
+from api import requests, schemas
 from api.problems import Problem
 from common.hints import Hints
 from common.params import JobParams
@@ -75,7 +75,7 @@ _SERIES_REPLY: Final = {
 }
 
 EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
-    schemas.UploadRequest: {"filename": "chapter-01.cbz", "size": 31_457_280, "sha256": _SHA256},
+    requests.UploadRequest: {"filename": "chapter-01.cbz", "size": 31_457_280, "sha256": _SHA256},
     schemas.UploadReply: {
         "id": _UPLOAD_ID,
         "method": "PUT",
@@ -91,7 +91,7 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
         "sha256": _SHA256,
         "received": True,
     },
-    schemas.JobRequest: {
+    requests.JobRequest: {
         "name": "Chapter 12",
         "series": "Night Scans",
         "archive": _UPLOAD_ID,
@@ -106,11 +106,11 @@ EXAMPLES: Final[dict[type[BaseModel], dict[str, Any]]] = {
     schemas.PageListReply: {"pages": [_PAGE_REPLY], "next": None},
     schemas.RetryReply: {"retried": 2},
     schemas.RerunReply: {"stage": "s2p"},
-    schemas.PaletteRequest: {"colours": _COLOURS},
+    requests.PaletteRequest: {"colours": _COLOURS},
     schemas.PaletteReply: {"pages": [1, 4, 7]},
     schemas.SeriesReply: _SERIES_REPLY,
     schemas.SeriesListReply: {"series": [_SERIES_REPLY], "next": None},
-    schemas.SeriesColoursRequest: {"colours": _COLOURS},
+    requests.SeriesColoursRequest: {"colours": _COLOURS},
     schemas.QueueReply: {"pages_ahead": 36, "pages_left": 10, "estimate_s": 94.5},
     schemas.DeliveryListReply: {
         "deliveries": [

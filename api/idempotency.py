@@ -40,7 +40,15 @@ def idempotent(view: Callable[Given, Response]) -> Callable[Given, Response]:
         InputError: the header is no key: 1 to 255 visible ASCII characters.
         ReusedKeyError, InFlightError: see `IdempotencyStore.begin`.
     """
+    return _once(view, keeps_answer=True)
 
+
+def makes_once(view: Callable[Given, Response]) -> Callable[Given, Response]:
+    """As `idempotent`, for answers that grow old: what is made is made once, and each request is answered anew."""
+    return _once(view, keeps_answer=False)
+
+
+def _once(view: Callable[Given, Response], *, keeps_answer: bool) -> Callable[Given, Response]:
     @wraps(view)
     def answer_once(*args: Given.args, **kwargs: Given.kwargs) -> Response:
         given = request.headers.get(HEADER)
@@ -68,6 +76,9 @@ def idempotent(view: Callable[Given, Response]) -> Callable[Given, Response]:
             raise
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             context.idempotency.release(tenant_id, key)
+            return response
+        if not keeps_answer:
+            _attempt(lambda: context.idempotency.unlock(tenant_id, key))
             return response
         headers = {name: response.headers[name] for name in KEPT_HEADERS if name in response.headers}
         answer = Answer(response.status_code, headers, response.get_data(as_text=True))

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from io import SEEK_END
 from pathlib import PurePosixPath
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 from werkzeug.datastructures import FileStorage
 
@@ -82,19 +82,30 @@ class UploadedFile:
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
         with tempfile.SpooledTemporaryFile(max_size=SPOOL_BYTES) as spool:
-            digest = hashlib.sha256()
-            try:
-                with self.store.open(self.upload.storage_key) as stream:
-                    while chunk := stream.read(CHUNK_BYTES):
-                        digest.update(chunk)
-                        spool.write(chunk)
-            except NotFoundError:
-                raise InputError(f"upload {self.upload.id} ({self.name}) was announced, but never sent") from None
-            if fault := self._find_fault(spool.tell(), digest.hexdigest()):
-                self.store.delete(self.upload.storage_key)
-                raise InputError(f"{self.name}: {fault}")
+            for chunk in self._read_checked():
+                spool.write(chunk)
             spool.seek(0)
             yield cast(BinaryIO, spool)
+
+    def check(self) -> None:
+        """Raises InputError: never sent, or other bytes than were announced."""
+        for _ in self._read_checked():
+            pass
+
+    def _read_checked(self) -> Iterator[bytes]:
+        """The bytes, a piece at a time; whether they are the right ones is known at the end. Raises InputError."""
+        digest, size = hashlib.sha256(), 0
+        try:
+            with self.store.open(self.upload.storage_key) as stream:
+                while chunk := stream.read(CHUNK_BYTES):
+                    digest.update(chunk)
+                    size += len(chunk)
+                    yield chunk
+        except NotFoundError:
+            raise InputError(f"upload {self.upload.id} ({self.name}) was announced, but never sent") from None
+        if fault := self._find_fault(size, digest.hexdigest()):
+            self.store.delete(self.upload.storage_key)
+            raise InputError(f"{self.name}: {fault}")
 
     def _find_fault(self, size: int, sha256: str) -> str | None:
         if size != self.upload.size:
@@ -105,6 +116,20 @@ class UploadedFile:
 
     def keep(self, store: ObjectStore, key: str) -> None:
         store.copy(self.upload.storage_key, key)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A file that passed, with the digest (hex) and the bytes that were seen then."""
+
+    file: IncomingFile
+    sha256: str
+    size: int
+
+    def keep(self, store: ObjectStore, key: str) -> dict[str, Any]:
+        """Store it; returns its entry in the truth."""
+        self.file.keep(store, key)
+        return {"key": key, "sha256": self.sha256, "size": self.size, "filename": self.file.name}
 
 
 def read_all(file: IncomingFile, max_bytes: int) -> bytes:

@@ -1,21 +1,21 @@
 """A colour job at the door: everything is checked first, then stored, then written down. Or nothing is."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final
 from unicodedata import normalize
 
 from api.context import Context
-from api.continuing import create_in_series, require_known
+from api.continuing import create_in_series, delete_replaced, require_known
 from api.extras import check_extras, keep_extras
-from api.incoming import IncomingFile, read_all
+from api.incoming import Checked, IncomingFile, read_all
 from common.archives import ArchiveEntry, list_contents, read_entry, read_start
 from common.errors import BadImageError, ConflictError, DatabaseError, InputError, TooLargeError
 from common.imaging import check_image, decode_image, is_coloured, read_header
 from common.jobs.ids import sha256_hex
 from common.jobs.records import NewJob, NewPage
-from common.params import parse_params
+from common.params import JobParams, parse_params
 from common.settings import Settings
 from storage import keys
 
@@ -42,12 +42,17 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class Checked:
-    """A picture that passed, with the digest of its bytes."""
+class Passed:
+    """What of a submission is to be stored; truths by the index of their page.
 
-    file: IncomingFile
-    sha256: str
-    size: int
+    `archived` names the pages of an archive, which are not stored one by one; then `pages` is empty.
+    """
+
+    archived: list[str]
+    pages: list[Checked]
+    references: list[Checked]
+    truths: dict[int, Checked]
+    extras: list[Checked]
 
 
 def submit_job(context: Context, submission: Submission, job_id: str) -> None:
@@ -56,64 +61,74 @@ def submit_job(context: Context, submission: Submission, job_id: str) -> None:
     Raises:
         InputError: what is wrong, in which file, and the limit; then nothing was stored.
         StorageError: storage does not answer; what had been stored was deleted again, as far as possible.
+        ConflictError: the job is there already, or its series changes again and again.
     """
     params = parse_params(submission.params)
-    _check_counts(context, submission)
-    # References before pages: they are few, and the likeliest to be forgotten.
-    references = [check_reference(context, number, file) for number, file in enumerate(submission.references, 1)]
-    names = _check_archive(context, submission.archive) if submission.archive else []
-    pages = [_check_picture(context, f"page {number}", file) for number, file in enumerate(submission.pages, 1)]
-    truths = [_check_picture(context, f"truth {number}", file) for number, file in enumerate(submission.truths, 1)]
-    of_pages = sum(page.size for page in pages)
-    check_extras(submission.extras, context.settings.archive_limits, pages=len(pages), page_bytes=of_pages)
-    paired = pair_truths([page.file.name for page in pages] or names, [truth.file.name for truth in truths])
-
+    passed = _check_submission(context, submission)
+    replaced: set[str] = set()
     try:
-        new_pages = [NewPage(name, None) for name in names] or [
-            NewPage(page.file.name, keep_file(context, page, keys.source(job_id, number)))
-            for number, page in enumerate(pages, 1)
-        ]
-        for index, truth in paired.items():
-            kept = keep_file(context, truths[truth], keys.truth(job_id, index + 1))
-            page = new_pages[index]
-            new_pages[index] = NewPage(page.name, page.source, truth_key=kept["key"], truth_sha256=kept["sha256"])
-        kept_references = [
-            keep_file(context, reference, keys.reference(job_id, number)) | {"name": reference.file.name}
-            for number, reference in enumerate(references, 1)
-        ]
-        extras = keep_extras(context, job_id, submission.extras)
-        archive_key = None
-        if submission.archive:
-            archive_key = keys.archive(job_id)
-            submission.archive.keep(context.store, archive_key)
-        archive_name = submission.archive.name if submission.archive else None
-        new = NewJob(
-            job_id,
-            context.tenant_id,
-            params,
-            new_pages,
-            kept_references,
-            archive_key,
-            archive_name,
-            submission.keep_days,
-            submission.callback_url,
-            stored_bytes=_count_bytes(submission.archive, references, truths) + sum(one["size"] for one in extras),
-            name=submission.name,
-            extras=extras,
-        )
+        new = _store_files(context, submission, params, passed, job_id)
         if submission.series is None:
             context.jobs.create_job(new, context.limits)
         else:
-            create_in_series(context, new, submission.series)
-    except (DatabaseError, ConflictError):
+            replaced = create_in_series(context, new, submission.series)
+    except DatabaseError:
         raise  # what was lost may be the answer only, and the job be there; files of no job are swept away
-    except Exception:
-        context.store.delete_prefix(keys.job_prefix(job_id))
+    except Exception as error:
+        if not (isinstance(error, ConflictError) and context.jobs.has_job(job_id)):  # else the files are that job's
+            context.store.delete_prefix(keys.job_prefix(job_id))
         raise
+    delete_replaced(context, replaced)
     context.wake_control()
 
 
-def _count_bytes(archive: IncomingFile | None, *checked: Sequence[Checked]) -> int:
+def _check_submission(context: Context, submission: Submission) -> Passed:
+    """Raises InputError."""
+    _check_counts(context, submission)
+    # References before pages: they are few, and the likeliest to be forgotten.
+    references = [check_reference(context, number, file) for number, file in enumerate(submission.references, 1)]
+    archived = _check_archive(context, submission.archive) if submission.archive else []
+    pages = [_check_picture(context, f"page {number}", file) for number, file in enumerate(submission.pages, 1)]
+    truths = [_check_picture(context, f"truth {number}", file) for number, file in enumerate(submission.truths, 1)]
+    extras = check_extras(submission.extras, context.settings.archive_limits, pages)
+    paired = pair_truths([page.file.name for page in pages] or archived, [truth.file.name for truth in truths])
+    return Passed(archived, pages, references, {page: truths[truth] for page, truth in paired.items()}, extras)
+
+
+def _store_files(context: Context, submission: Submission, params: JobParams, passed: Passed, job_id: str) -> NewJob:
+    """Store what passed; returns the job that it is to become."""
+    store, archive = context.store, submission.archive
+    pages = [NewPage(name, None) for name in passed.archived] or [
+        NewPage(page.file.name, page.keep(store, keys.source(job_id, number)))
+        for number, page in enumerate(passed.pages, 1)
+    ]
+    for index, truth in passed.truths.items():
+        kept = truth.keep(store, keys.truth(job_id, index + 1))
+        pages[index] = replace(pages[index], truth_key=kept["key"], truth_sha256=kept["sha256"])
+    references = [
+        reference.keep(store, keys.reference(job_id, number)) | {"name": reference.file.name}
+        for number, reference in enumerate(passed.references, 1)
+    ]
+    extras = keep_extras(store, job_id, passed.extras)
+    if archive:
+        archive.keep(store, keys.archive(job_id))
+    return NewJob(
+        job_id,
+        context.tenant_id,
+        params,
+        pages,
+        references,
+        keys.archive(job_id) if archive else None,
+        archive.name if archive else None,
+        submission.keep_days,
+        submission.callback_url,
+        stored_bytes=_count_bytes(archive, passed.references, passed.truths.values(), passed.extras),
+        name=submission.name,
+        extras=extras,
+    )
+
+
+def _count_bytes(archive: IncomingFile | None, *checked: Iterable[Checked]) -> int:
     return sum(one.size for files in checked for one in files) + (archive.size if archive else 0)
 
 
@@ -150,9 +165,9 @@ def _comparable(name: str) -> PurePosixPath:
 
 def _check_counts(context: Context, submission: Submission) -> None:
     settings = context.settings
-    if not submission.references and submission.series is None:
-        raise InputError("references: send at least one coloured page of the same work")
-    if not submission.references and submission.series is not None:
+    if not submission.references:
+        if submission.series is None:
+            raise InputError("references: send at least one coloured page of the same work")
         require_known(context, submission.series)
     check_count("references", submission.references, settings.max_references)
     if submission.archive is not None and submission.extras:
@@ -210,9 +225,3 @@ def _check_header(stream: BinaryIO, entry: ArchiveEntry, settings: Settings) -> 
         except BadImageError:
             pass
     read_header(read_entry(stream, entry, settings.archive_limits), label, settings.image_limits)
-
-
-def keep_file(context: Context, checked: Checked, key: str) -> dict[str, Any]:
-    """Store a file that passed; returns its entry in the truth."""
-    checked.file.keep(context.store, key)
-    return {"key": key, "sha256": checked.sha256, "size": checked.size, "filename": checked.file.name}

@@ -15,16 +15,8 @@ from api.polling import answer, retry_after_s, wait_for_change
 from api.problems import Problem, problem_response
 from api.references import redirect_to_reference
 from api.replies import json_reply
-from api.schemas import (
-    JobListQuery,
-    JobListReply,
-    JobPath,
-    JobQuery,
-    JobReply,
-    QueueReply,
-    ReferencePath,
-    RetryReply,
-)
+from api.requests import JobListQuery, JobPath, JobQuery, ReferencePath
+from api.schemas import JobListReply, JobReply, QueueReply, RetryReply
 from api.submissions import read_submission
 from api.views import view_job
 from common.errors import NotFoundError

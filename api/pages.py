@@ -12,17 +12,14 @@ from api.correcting import keep_hints, recolour_job, set_hints
 from api.polling import answer, page_retry_after_s
 from api.problems import Problem
 from api.replies import json_reply
-from api.schemas import (
+from api.requests import (
     ArtifactPath,
     JobPath,
     PageListQuery,
-    PageListReply,
     PagePath,
-    PageReply,
-    PaletteReply,
     PaletteRequest,
-    RerunReply,
 )
+from api.schemas import PageListReply, PageReply, PaletteReply, RerunReply
 from api.views import PUBLIC_ARTIFACTS, media_type_of, view_page
 from common.errors import InputError, NotFoundError
 from common.hints import Hints, parse_hints

@@ -11,14 +11,8 @@ from api.context import get_context
 from api.problems import Problem
 from api.references import redirect_to_reference
 from api.replies import json_reply
-from api.schemas import (
-    SeriesColoursRequest,
-    SeriesListQuery,
-    SeriesListReply,
-    SeriesPath,
-    SeriesReferencePath,
-    SeriesReply,
-)
+from api.requests import SeriesColoursRequest, SeriesListQuery, SeriesPath, SeriesReferencePath
+from api.schemas import SeriesListReply, SeriesReply
 from api.views import view_series
 from storage import keys
 

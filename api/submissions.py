@@ -11,7 +11,7 @@ from api.context import get_context
 from api.evaluation import Evaluation
 from api.incoming import IncomingFile, SentFile, UploadedFile, safe_name
 from api.intake import Submission
-from api.schemas import MAX_KEEP_DAYS, MAX_NAME_CHARS, JobName, JobRequest
+from api.requests import MAX_KEEP_DAYS, MAX_NAME_CHARS, JobName, JobRequest
 from common.errors import InputError, NotFoundError
 from common.jobs.states import JobKind
 from common.params import JobParams
@@ -19,18 +19,16 @@ from common.webhooks import MAX_URL_CHARS, check_callback_url
 
 FIELDS = {
     JobKind.COLORIZE: (
-        *(
-            "name",
-            "series",
-            "pages",
-            "archive",
-            "references",
-            "truths",
-            "extras",
-            "params",
-            "keep_days",
-            "callback_url",
-        ),
+        "name",
+        "series",
+        "pages",
+        "archive",
+        "references",
+        "truths",
+        "extras",
+        "params",
+        "keep_days",
+        "callback_url",
     ),
     JobKind.EVALUATE: ("name", "real", "output", "references", "keep_days", "callback_url"),
 }

@@ -7,11 +7,12 @@ from flask_openapi import APIBlueprint, Tag
 
 from api.bodies import read_model
 from api.context import Context, get_context
-from api.idempotency import idempotent, is_repeated, resource_id
+from api.idempotency import makes_once, resource_id
 from api.incoming import OCTETS, UploadedFile, safe_name
 from api.problems import Problem
 from api.replies import json_reply
-from api.schemas import UploadPath, UploadReply, UploadRequest, UploadView
+from api.requests import UploadPath, UploadRequest
+from api.schemas import UploadReply, UploadView
 from api.views import iso_time
 from common.errors import InputError, NotFoundError, TooLargeError
 from common.jobs.models import Upload
@@ -29,7 +30,7 @@ blueprint = APIBlueprint("uploads", __name__, abp_tags=[Tag(name="uploads", desc
     "its bytes are there already, sent under whatever name.",
     responses={200: UploadReply, 201: UploadReply, 400: Problem, 413: Problem, 503: Problem},
 )
-@idempotent
+@makes_once
 def create_upload() -> Response:
     context = get_context()
     body = read_model(UploadRequest)
@@ -37,10 +38,13 @@ def create_upload() -> Response:
         raise TooLargeError(
             f"{body.filename}: {body.size} bytes is over the limit of {context.settings.max_request_bytes} bytes"
         )
-    announced = _announce(context, body)
+    upload_id = resource_id()
+    announced = _announce(context, body, upload_id)
     upload = announced.upload
     received = (
-        _is_received(context, upload) or _fill_from_twin(context, announced) or _fill_from_series(context, upload)
+        (not announced.is_new and _is_received(context, upload))
+        or _fill_from_twin(context, announced)
+        or _fill_from_series(context, upload)
     )
     presigned = context.store.presign_put(
         upload.storage_key,
@@ -56,7 +60,7 @@ def create_upload() -> Response:
         expires_at=iso_time(presigned.expires_at.timestamp()),
         received=received,
     )
-    return json_reply(reply, 201 if announced.is_new else 200)
+    return json_reply(reply, 201 if upload.id == upload_id else 200)
 
 
 @blueprint.get(
@@ -73,10 +77,7 @@ def get_upload(path: UploadPath) -> Response:
     return json_reply(view)
 
 
-def _announce(context: Context, body: UploadRequest) -> Announced:
-    upload_id = resource_id()
-    if is_repeated() and context.uploads.has(upload_id):  # an earlier try of this very request made it
-        return Announced(context.uploads.get(context.tenant_id, upload_id), is_new=True, twins=[])
+def _announce(context: Context, body: UploadRequest, upload_id: str) -> Announced:
     new = Upload(
         id=upload_id,
         tenant_id=context.tenant_id,
@@ -101,8 +102,8 @@ def _fill_from_twin(context: Context, announced: Announced) -> bool:
             continue
         try:
             # Not every store checks what it is sent: wrong bytes must not go from one upload to the next.
-            with UploadedFile(twin.filename, twin, context.store).open():
-                context.store.copy(twin.storage_key, announced.upload.storage_key)
+            UploadedFile(twin.filename, twin, context.store).check()
+            context.store.copy(twin.storage_key, announced.upload.storage_key)
         except (InputError, NotFoundError):
             continue  # they were wrong, and are deleted now; or the sweep came first
         return True
@@ -111,7 +112,9 @@ def _fill_from_twin(context: Context, announced: Announced) -> bool:
 
 def _fill_from_series(context: Context, upload: Upload) -> bool:
     """Copy an upload's bytes from a series' reference, which is kept for longer; whether there is one."""
-    key = context.series.find_reference(context.tenant_id, upload.sha256) if upload.sha256 else None
+    if upload.sha256 is None:
+        return False
+    key = context.series.find_reference(context.tenant_id, upload.sha256, upload.size)
     if key is None:
         return False
     try:

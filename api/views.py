@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from api.requests import PaletteColour
 from api.schemas import (
     DeliveryReply,
     ErrorView,
@@ -9,7 +10,6 @@ from api.schemas import (
     ModelView,
     PageCounts,
     PageReply,
-    PaletteColour,
     ReferenceView,
     SeriesReference,
     SeriesReply,

@@ -6,13 +6,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from common.colours import SAME_COLOUR
 from common.hints import Rgb
 from common.lab import rgb_to_lab
 
 PALETTE_ROUNDS: Final = 20
-SAME_COLOUR: Final = 6.0
-"""ΔE*ab (CIE 1976) within which a colour of another palette is the same one: references that changed a little give a
-palette that changed a little. Below the distance at which two true colours are not one."""
 
 
 def find_palette(samples_lab: NDArray[np.float32], size: int) -> NDArray[np.float32]:
@@ -59,12 +57,14 @@ def match_colours(colours: Mapping[Rgb, Rgb], palette: Sequence[Rgb]) -> dict[Rg
     Returns:
         The new colours, by the colour of the palette that the old one is nearest to in Lab. An old one of which none is
         within `SAME_COLOUR` is left out; of two that go to the same colour the nearer one holds, then the later one.
+        One that becomes itself has the colour of the palette stay as it is.
     """
     if not colours or not palette:
         return {}
-    old_lab, palette_lab = (rgb_to_lab(np.array([some], dtype=np.uint8))[0] for some in (list(colours), palette))
+    old, new = list(colours), list(colours.values())
+    old_lab, palette_lab = (rgb_to_lab(np.array([some], dtype=np.uint8))[0] for some in (old, palette))
     nearest = find_nearest(old_lab, palette_lab)
     gaps = np.linalg.norm(old_lab - palette_lab[nearest], axis=1)
-    new = list(colours.values())
     furthest_first = np.argsort(-gaps, kind="stable")
-    return {palette[nearest[k]]: new[k] for k in furthest_first if gaps[k] <= SAME_COLOUR}
+    matched = {palette[nearest[k]]: k for k in furthest_first if gaps[k] <= SAME_COLOUR}
+    return {colour: new[k] for colour, k in matched.items() if new[k] != old[k]}

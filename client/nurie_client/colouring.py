@@ -22,7 +22,7 @@ from nurie_client.errors import (
     OutputError,
     StoppedError,
 )
-from nurie_client.names import format_suffix, is_page
+from nurie_client.names import LEFT_BEHIND, format_suffix
 from nurie_client.notes import Note, Notes
 from nurie_client.outputs import Coloured, Form, Target, write_chapter
 from nurie_client.records import Job, Outlook, Page
@@ -32,9 +32,10 @@ from nurie_client.uploading import digest_all, run_all, upload_all
 OUTLOOK_EVERY_S: Final = 5.0
 MOST_TRIES: Final = 20
 """How many jobs of the very same chapter are looked at within a day before a new one is made in any case."""
-SMALL_EXTRA_BYTES: Final = 1 << 20
-"""Files beside the pages up to this size are sent along, so that the server's own archive has ComicInfo.xml, too."""
-LITTER: Final = ("thumbs.db", "desktop.ini", "ehthumbs.db")
+TEXT_SUFFIXES: Final = (".xml", ".txt", ".nfo", ".md", ".json")
+TEXT_BYTES: Final = 1 << 20
+TEXT_NAME_CHARS: Final = 150
+"""Texts beside the pages, such as ComicInfo.xml, are sent along, so that the server's own archive has them, too."""
 UNPROCESSABLE: Final = 422
 
 
@@ -220,7 +221,12 @@ def _find_or_send(client: Client, notes: Notes, order: Order, run: Run) -> Job:
         body["keep_days"] = order.keep_days
     check_halt(run)
     run.phase = "submitting"
-    job = _submit(client, body, digest, order.again)
+    try:
+        job = _submit(client, body, digest, order.again)
+    except ApiError as error:
+        if not body.pop("extras", None) or not error.detail.startswith("extra"):
+            raise
+        job = _submit(client, body, digest, order.again)  # what we write here has them in any case
     _keep_note(notes, job, digest, client.server, run)
     return job
 
@@ -234,15 +240,10 @@ def _keep_note(notes: Notes, job: Job, digest: str, server: str, run: Run) -> No
 
 
 def _goes_along(entry: Entry) -> bool:
-    parts = entry.name.split("/")
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return (
-        not entry.is_folder
-        and not is_page(entry.name)
-        and not hidden
-        and parts[-1].lower() not in LITTER
-        and 0 < entry.size <= SMALL_EXTRA_BYTES
-    )
+    """Whether a file beside the pages is sent: small texts that no server has a reason to refuse."""
+    hidden = any(part.startswith(".") or part in LEFT_BEHIND for part in entry.name.split("/"))
+    is_text = entry.name.lower().endswith(TEXT_SUFFIXES)
+    return not hidden and is_text and 0 < entry.size <= TEXT_BYTES and len(entry.name) <= TEXT_NAME_CHARS
 
 
 def _taken_up(client: Client, note: Note | None) -> Job | None:

@@ -104,7 +104,7 @@ class IdempotencyStore:
                 session.delete(entry)
 
     def unlock(self, tenant_id: str, key: str) -> None:
-        """A request of which nobody knows whether it made anything: whoever repeats it finds out."""
+        """A request whose answer is not kept, as it grows old or was lost: whoever repeats it finds what it made."""
         with self._database.writing() as session:
             entry = session.get(IdempotencyKey, (tenant_id, key), with_for_update=True)
             if entry is not None and entry.status is None:

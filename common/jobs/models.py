@@ -73,6 +73,7 @@ class Upload(Base):
     """A file that a client announced; the bytes lie in storage once it was sent."""
 
     __tablename__ = "uploads"
+    __table_args__ = (Index(None, "tenant_id", "sha256"),)
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     tenant_id: Mapped[str] = mapped_column(ForeignKey("tenants.id"), index=True)

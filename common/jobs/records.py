@@ -28,8 +28,8 @@ class SeriesUse:
 
     @property
     def size(self) -> int:
-        """Bytes of the references from now on."""
-        return sum(reference["size"] for reference in self.references)
+        """Bytes of the references from now on; what was sent twice is one object."""
+        return sum({reference["key"]: reference["size"] for reference in self.references}.values())
 
 
 @dataclass(frozen=True)

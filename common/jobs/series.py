@@ -36,12 +36,15 @@ class SeriesStore:
     def find(self, tenant_id: str, name: str) -> Series | None:
         return next(iter(self.list_series(tenant_id, 1, None, name)), None)
 
-    def find_reference(self, tenant_id: str, sha256: str) -> str | None:
-        """The object of a reference with these bytes, of any series of the tenant."""
-        query = select(Series).where(Series.tenant_id == tenant_id, cast(Series.references, String).contains(sha256))
+    def find_reference(self, tenant_id: str, sha256: str, size: int) -> str | None:
+        """The object of a reference with these bytes (SHA-256 in hex, and how many), of any series of the tenant."""
+        # As JSON is kept as text: a name in it that has these characters has its quotes escaped.
+        text = cast(Series.references, String)
+        query = select(Series.references).where(Series.tenant_id == tenant_id, text.contains(f'"sha256": "{sha256}"'))
         with self._database.reading() as session:
-            found = (one for series in session.scalars(query) for one in series.references if one["sha256"] == sha256)
-            return next((str(reference["key"]) for reference in found), None)
+            references = session.scalar(query.limit(1)) or []
+        found = (one for one in references if (one["sha256"], one["size"]) == (sha256, size))
+        return next((str(reference["key"]) for reference in found), None)
 
     def get(self, tenant_id: str, series_id: str) -> Series:
         """Raises NotFoundError."""

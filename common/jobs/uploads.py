@@ -23,7 +23,7 @@ class Announced:
 
     Attributes:
         upload: where its bytes lie, or will lie.
-        is_new: false where it had been announced before.
+        is_new: false where it had been announced before, so that its bytes may be there.
         twins: other uploads of the tenant that have the same bytes by what was announced, the latest first.
     """
 
@@ -37,10 +37,10 @@ class UploadStore:
         self._database = database
 
     def announce(self, new: Upload, limits: Limits = UNLIMITED, *, keep_s: float = 0.0) -> Announced:
-        """Enter an upload, unless the tenant has one of the same bytes and name: then that one is kept anew.
+        """Enter an upload, unless the tenant has it, or one of the same bytes and name: then that one is kept anew.
 
         Args:
-            new: the upload as it will be where there is none.
+            new: the upload as it will be where there is none; one of the same id was made by the same request.
             limits: what the tenant may have; an upload that is there is not counted again.
             keep_s: how long uploads are kept, in seconds: what is older may be swept away at any moment.
 
@@ -49,7 +49,8 @@ class UploadStore:
         """
         with self._database.writing() as session:
             same = _same_bytes(session, new, keep_s) if new.sha256 else []
-            upload = next((one for one in same if one.filename == new.filename), None)
+            upload = session.get(Upload, new.id, with_for_update=True)
+            upload = upload or next((one for one in same if one.filename == new.filename), None)
             if upload is not None:
                 upload.created_at = new.created_at
             else:
@@ -57,10 +58,6 @@ class UploadStore:
                 session.add(new)
             kept = upload or new
             return Announced(kept, upload is None, [one for one in same if one is not kept][:MAX_TWINS])
-
-    def has(self, upload_id: str) -> bool:
-        with self._database.reading() as session:
-            return session.get(Upload, upload_id) is not None
 
     def get(self, tenant_id: str, upload_id: str) -> Upload:
         """Raises NotFoundError: no such upload of this tenant."""

@@ -202,6 +202,7 @@ def _shapes() -> dict[str, Shape]:
             {f"{number}.png": f"{number}.png" for number in range(1, 6)}, [f"{number}.png" for number in range(1, 6)],
         ),
         "deflated": simple("01.png", extras={"credits.txt": b"scans: night\n" * 400}, deflated=True),
+        "archives beside the pages": simple("01.png", extras={"fonts.zip": b"PK\3\4", "raw.txt": b"Rar! what a day"}),
         "large and empty extras": simple("01.png", extras={"font.otf": big, "notes.txt": b""}),
         "odd names": simple("a b #1 100%.png", "[Group] Kuro & Co (2021) – 02 ★.png", "c&d;e=f+g.png", "🌸.png"),
         "very long names": simple("x" * 210 + "1.png", "y" * 60 + "/" + "z" * 180 + "2.png"),

@@ -28,6 +28,15 @@ def test_a_presigned_upload_is_stored(store: ObjectStore) -> None:
     assert store.get("up/ü.png") == DATA
 
 
+@pytest.mark.parametrize("sha256", [None, sha256_hex(b"")])
+def test_a_presigned_upload_may_have_no_bytes_at_all(store: ObjectStore, sha256: str | None) -> None:
+    upload = store.presign_put("up", size=0, media_type=PNG, expires_s=60, sha256=sha256)
+    assert httpx.put(upload.url, content=DATA, headers=upload.headers).status_code in (400, 403)
+    assert list(store.list_keys("")) == []
+    assert httpx.put(upload.url, content=b"", headers=upload.headers).status_code == 200
+    assert store.get("up") == b""
+
+
 @pytest.mark.parametrize("body", [DATA[:-1], DATA + b"x", b""])
 def test_a_presigned_upload_of_another_size_is_refused(store: ObjectStore, body: bytes) -> None:
     upload = store.presign_put("up", size=len(DATA), media_type=PNG, expires_s=60)

@@ -118,7 +118,7 @@ def retry(setup: Setup, jobs: Sequence[str]) -> None:
 def download(setup: Setup, job: str, *, out: Path | None, pages: Sequence[int], artifact: str, report: bool) -> None:
     """Take a job's files home, on any machine.
 
-    The archive is the server's own: pages, small files sent with them, and nurie.json. Where the chapter was sent
+    The archive is the server's own: pages, texts such as ComicInfo.xml, and nurie.json. Where the chapter was sent
     from this machine, `nurie wait JOB` writes it in its own structure.
     """
     with setup.client() as client:

@@ -14,7 +14,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 from sqlalchemy import create_engine
 from werkzeug.datastructures import FileStorage
-from werkzeug.test import encode_multipart
+from werkzeug.test import TestResponse, encode_multipart
 
 from api.app import create_app, prepare
 from api.context import EXTENSION, Context
@@ -22,7 +22,8 @@ from common.broker import Broker
 from common.errors import BrokerError
 from common.jobs.database import Database
 from common.jobs.dispatch import DispatchStore
-from common.jobs.ids import new_id
+from common.jobs.garbage import GarbageStore
+from common.jobs.ids import new_id, sha256_hex
 from common.jobs.models import LOCAL_TENANT, Base
 from common.jobs.records import NewJob, NewPage
 from common.jobs.store import JobStore
@@ -30,6 +31,7 @@ from common.jobs.work import WorkStore
 from common.params import JobParams
 from common.settings import Settings
 from tests.postgres import PostgresServer, find_binaries, running
+from workers.control.sweeping import Sweeper
 
 LEASE_S = 60.0
 on_sqlite = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -280,4 +282,48 @@ def submit(client: FlaskClient, **fields: object):
     return client.post("/v1/jobs", data=body, content_type=f"multipart/form-data; boundary={boundary}")
 
 
-__all__ = ["Chapters", "Clock", "Postgres", "on_postgresql", "on_sqlite", "picture", "submit"]
+def announce(client: FlaskClient, data: bytes, **other: object) -> TestResponse:
+    """Announce a file by its content, as a.png; `other` fields stand in place of the true ones."""
+    told = {"filename": "a.png", "size": len(data), "sha256": sha256_hex(data)}
+    return client.post("/v1/uploads", json=told | other)
+
+
+def put(client: FlaskClient, announced: dict, data: bytes) -> None:
+    """Send the bytes of a file that was announced."""
+    # Unlike any other client the test client says no length where there is nothing.
+    sent = client.put(announced["url"], data=data, content_length=len(data), headers=announced["headers"])
+    assert sent.status_code == 200
+
+
+def upload(client: FlaskClient, data: bytes, name: str) -> str:
+    """Announce and send a file; returns the upload's id."""
+    announced = announce(client, data, filename=name).json
+    put(client, announced, data)
+    return announced["id"]
+
+
+def used(client: FlaskClient) -> int:
+    """Bytes that count as stored."""
+    return client.get("/v1/tenant").json["stored_bytes"]["used"]
+
+
+def sweep(context: Context, settings: Settings | None = None) -> None:
+    garbage = GarbageStore(context.database, keep_days=7)
+    for _ in Sweeper(settings or context.settings, garbage, context.store).sweep():
+        pass
+
+
+__all__ = [
+    "Chapters",
+    "Clock",
+    "Postgres",
+    "announce",
+    "on_postgresql",
+    "on_sqlite",
+    "picture",
+    "put",
+    "submit",
+    "sweep",
+    "upload",
+    "used",
+]

@@ -1,5 +1,6 @@
 """`nurie doctor`: what is broken is found and named with what to do, and looking changes nothing."""
 
+import errno
 import io
 import json
 import socket
@@ -310,6 +311,25 @@ def test_only_a_broker_that_somebody_names_must_run(monkeypatch):
 
 def test_a_free_port_is_good():
     assert reach.look_at_port(Settings()).detail == "free on 127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "Network is unreachable"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "Name or service not known"),
+        (TimeoutError("timed out"), "timed out"),
+    ],
+)
+def test_a_port_that_cannot_be_reached_is_not_called_free(monkeypatch, error, said):
+    def refuse(*_, **__):
+        raise error
+
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    found = reach.look_at_port(Settings())
+    assert found.state is State.BROKEN
+    assert found.detail.startswith("127.0.0.1 cannot be reached: ")
+    assert said in found.detail
 
 
 @pytest.mark.parametrize(

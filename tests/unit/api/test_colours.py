@@ -27,6 +27,14 @@ def test_a_colour_that_is_to_become_itself_is_corrected_no_longer():
     )
 
 
+def test_a_colour_that_stays_holds_against_a_correction_of_one_near_it_for_as_long_as_that_is_kept():
+    nearly, far = (204, 44, 44), (230, 80, 80)
+    kept = merge_colours(listed((RED, PURPLE)), {nearly: nearly, far: far}, "a job")
+    assert kept == listed((RED, PURPLE), (nearly, nearly))
+    assert merge_colours(kept, {nearly: GREEN}, "a job") == listed((RED, PURPLE), (nearly, GREEN))
+    assert merge_colours(kept, {RED: RED}, "a job") == []
+
+
 def test_no_more_colours_than_the_limit_are_kept():
     many = {(0, 0, blue): RED for blue in range(256)}
     kept = merge_colours([], many, "series 'One'")

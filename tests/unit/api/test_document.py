@@ -120,3 +120,5 @@ def test_polling_and_repeating_are_described(document):
         post = document["paths"][path]["post"]
         assert "Idempotency-Key" in [parameter["name"] for parameter in post["parameters"]]
         assert {"409", "422"} <= post["responses"].keys()
+        made = next(response for status, response in post["responses"].items() if status.startswith("2"))
+        assert ("Idempotency-Replayed" in made.get("headers", {})) == (path != "/v1/uploads")

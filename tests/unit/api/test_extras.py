@@ -8,7 +8,7 @@ import pytest
 from api.context import EXTENSION
 from common.jobs.models import LOCAL_TENANT
 from storage import keys
-from tests.unit.api.conftest import on_sqlite, picture, submit
+from tests.unit.api.conftest import on_sqlite, picture, submit, upload
 from tests.unit.api.test_correcting import Drafted
 from tests.unit.api.test_packaging import archived
 
@@ -21,12 +21,6 @@ EXTRAS = [(INFO, "ComicInfo.xml"), (b"", "empty.nfo"), (bytes(range(256)), "ch1/
 def send(client, extras, **more):
     fields = {"pages": [(PAGE, "1.png")], "references": REFERENCES, "extras": extras}
     return submit(client, **fields | more)
-
-
-def uploaded(client, data: bytes, name: str) -> str:
-    announced = client.post("/v1/uploads", json={"filename": name, "size": len(data)}).json
-    assert client.put(announced["url"], data=data, headers=announced["headers"]).status_code == 200
-    return announced["id"]
 
 
 def test_extras_come_home_as_they_were_and_count_among_the_bytes(client, context, house):
@@ -45,13 +39,15 @@ def test_extras_come_home_as_they_were_and_count_among_the_bytes(client, context
 @on_sqlite
 def test_extras_by_upload_ids_are_the_same(client, context):
     page, reference, extra = (
-        uploaded(client, *one) for one in ((PAGE, "1.png"), (COLOURED, "r.png"), (INFO, "ComicInfo.xml"))
+        upload(client, *one) for one in ((PAGE, "1.png"), (COLOURED, "r.png"), (INFO, "ComicInfo.xml"))
     )
-    body = {"pages": [page], "references": [reference], "extras": [extra]}
+    empty = upload(client, b"", "empty.nfo")
+    body = {"pages": [page], "references": [reference], "extras": [extra, empty]}
     job_id = client.post("/v1/jobs", json=body).json["id"]
-    (kept,) = context.jobs.get_job(LOCAL_TENANT, job_id).job.extras
+    kept, kept_empty = context.jobs.get_job(LOCAL_TENANT, job_id).job.extras
     assert (kept["name"], kept["key"]) == ("ComicInfo.xml", keys.extra_file(job_id, 1))
     assert context.store.get(kept["key"]) == INFO
+    assert (kept_empty["name"], kept_empty["size"], context.store.get(kept_empty["key"])) == ("empty.nfo", 0, b"")
 
 
 ARCHIVE = archived({"1.png": PAGE})
@@ -90,6 +86,27 @@ def test_extras_over_the_limits_of_archives_are_refused(client, context, monkeyp
     reply = send(client, [(INFO[:10], "a.xml"), (b"x" * 4001, "b.bin")], references=[(small, "r.png")])
     assert (reply.status_code, reply.json["code"]) == (413, "too_large")
     assert words in reply.json["detail"]
+
+
+@on_sqlite
+@pytest.mark.parametrize("limits", [{"max_archive_entries": 1}, {"max_unpacked_bytes": len(PAGE)}])
+def test_pages_without_extras_are_not_held_to_the_limits_of_archives(client, context, monkeypatch, limits):
+    smaller = replace(context, settings=context.settings.model_copy(update=limits))
+    monkeypatch.setitem(client.application.extensions, EXTENSION, smaller)
+    assert send(client, [], pages=[(PAGE, "1.png"), (PAGE, "2.png")]).status_code == 202
+
+
+@on_sqlite
+def test_an_extra_that_was_uploaded_is_read_once_and_copied(client, context, monkeypatch):
+    page, reference, extra = (
+        upload(client, *one) for one in ((PAGE, "1.png"), (COLOURED, "r.png"), (INFO, "ComicInfo.xml"))
+    )
+    opened, open_object = [], type(context.store).open
+    monkeypatch.setattr(type(context.store), "open", lambda store, key: opened.append(key) or open_object(store, key))
+    assert (
+        client.post("/v1/jobs", json={"pages": [page], "references": [reference], "extras": [extra]}).status_code == 202
+    )
+    assert opened.count(keys.upload(LOCAL_TENANT, extra)) == 1
 
 
 @on_sqlite

@@ -75,7 +75,7 @@ def test_the_key_belongs_to_one_route(keyed):
 
 def test_an_upload_that_is_announced_again_is_the_same_upload(keyed):
     first, again = (keyed.post("/v1/uploads", json={"filename": "a.png", "size": 1}) for _ in range(2))
-    assert again.json == first.json
+    assert (again.status_code, again.json["id"]) == (first.status_code, first.json["id"])
     assert keyed.post("/v1/uploads", json={"filename": "a.png", "size": 2}).status_code == 422
 
 

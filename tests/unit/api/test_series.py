@@ -1,6 +1,5 @@
 """What chapters of a series have in common: references and corrected colours, kept on the server."""
 
-import hashlib
 import json
 from functools import partial
 
@@ -9,16 +8,15 @@ import pytest
 from api import continuing
 from api.context import Context
 from common.colours import MAX_COLOURS, merge_colours, read_colours
-from common.errors import ConflictError, DatabaseError, StorageError
-from common.jobs.garbage import GarbageStore
+from common.errors import ConflictError, DatabaseError, SeriesChangedError, StorageError
+from common.jobs.ids import sha256_hex
 from common.jobs.models import LOCAL_TENANT, Job, Series
 from common.jobs.store import JobStore
 from common.jobs.tenants import Limits
 from storage import keys
-from tests.unit.api.conftest import on_sqlite, picture, submit
+from tests.unit.api.conftest import announce, on_sqlite, picture, submit, sweep, upload, used
 from tests.unit.api.test_concurrency import at_once
 from tests.unit.api.test_correcting import PAPER, PURPLE, RED, Drafted
-from workers.control.sweeping import Sweeper
 
 PAGE = picture()
 FIRST, SECOND = picture(coloured=True, seed=1), picture(coloured=True, seed=2)
@@ -51,19 +49,6 @@ def stored(context) -> list[str]:
     return list(context.store.list_keys("series/"))
 
 
-def used(client) -> int:
-    return client.get("/v1/tenant").json["stored_bytes"]["used"]
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def sweep(context) -> None:
-    for _ in Sweeper(context.settings, GarbageStore(context.database, keep_days=7), context.store).sweep():
-        pass
-
-
 def end(client, job_id: str) -> None:
     assert client.post(f"/v1/jobs/{job_id}/cancel").status_code == 200
 
@@ -74,7 +59,7 @@ def test_the_first_chapter_makes_the_series_and_the_next_one_has_its_references_
     series = series_of(client)
     here = f"/v1/series/{series['id']}"
     expected = [
-        {"name": f"r{number}.png", "sha256": sha256(data), "size": len(data), "link": f"{here}/references/{number}"}
+        {"name": f"r{number}.png", "sha256": sha256_hex(data), "size": len(data), "link": f"{here}/references/{number}"}
         for number, data in enumerate((FIRST, SECOND), 1)
     ]
     assert (series["name"], series["references"], series["colours"]) == (NAME, expected, [])
@@ -114,7 +99,7 @@ def test_references_that_are_sent_replace_those_of_the_series_and_leave_its_colo
     send(client, SECOND)
     after = series_of(client)
     assert (after["id"], after["colours"]) == (series["id"], colours)
-    assert [reference["sha256"] for reference in after["references"]] == [sha256(SECOND)]
+    assert [reference["sha256"] for reference in after["references"]] == [sha256_hex(SECOND)]
     assert len(stored(context)) == 1
     assert references_of(client, client.get(f"/v1/jobs/{first['id']}").json) == [FIRST]
     assert references_of(client, send(client).json) == [SECOND]
@@ -142,12 +127,7 @@ def test_what_is_refused_makes_no_series_and_leaves_nothing(client, context):
 
 
 def test_a_series_in_json_works_as_in_a_form(client):
-    def upload(data: bytes, name: str) -> str:
-        announced = client.post("/v1/uploads", json={"filename": name, "size": len(data)}).json
-        client.put(announced["url"], data=data, headers=announced["headers"])
-        return announced["id"]
-
-    page, reference = upload(PAGE, "1.png"), upload(FIRST, "r.png")
+    page, reference = upload(client, PAGE, "1.png"), upload(client, FIRST, "r.png")
     first = client.post("/v1/jobs", json={"pages": [page], "references": [reference], "series": NAME})
     assert first.status_code == 202, first.json
     second = client.post("/v1/jobs", json={"pages": [page], "series": NAME})
@@ -167,6 +147,14 @@ def test_the_bytes_of_a_series_count_as_long_as_it_has_them(client):
     assert used(client) == 3 * len(PAGE) + len(FIRST) + 2 * len(SECOND)
 
 
+@on_sqlite
+def test_a_reference_that_is_sent_twice_counts_once_in_its_series_and_twice_in_each_job(client, context):
+    send(client, FIRST, FIRST)
+    assert (len(stored(context)), used(client)) == (1, len(PAGE) + 2 * len(FIRST) + len(FIRST))
+    send(client)
+    assert used(client) == 2 * (len(PAGE) + 2 * len(FIRST)) + len(FIRST)
+
+
 def test_a_series_that_there_is_no_room_for_is_not_made(client, context, monkeypatch):
     need = len(PAGE) + 2 * len(FIRST)
     monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need - 1))
@@ -175,9 +163,13 @@ def test_a_series_that_there_is_no_room_for_is_not_made(client, context, monkeyp
     assert (series_of(client), list(context.store.list_keys(""))) == (None, [])
     monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need))
     assert send(client, FIRST).status_code == 202
-    # Replaced by one as large it grows by nothing.
-    monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need + len(PAGE) + len(SECOND)))
-    assert send(client, SECOND).status_code == (202 if len(SECOND) <= len(FIRST) else 429)
+    # The second chapter needs its own files, and what the new reference is larger than the old one.
+    need += len(PAGE) + len(SECOND) + len(SECOND) - len(FIRST)
+    monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need - 1))
+    assert send(client, SECOND).status_code == 429
+    monkeypatch.setattr(Context, "limits", Limits(stored_bytes=need))
+    assert send(client, SECOND).status_code == 202
+    assert used(client) == need
 
 
 def test_a_corrected_palette_holds_for_the_chapters_to_come(client, context, house):
@@ -213,7 +205,7 @@ def test_a_correction_that_a_series_has_no_room_for_changes_nothing(client, cont
 def test_colours_of_a_series_can_be_replaced_and_forgotten(client):
     send(client, FIRST)
     here = f"/v1/series/{series_of(client)['id']}"
-    colours = [{"old": [1, 2, 3], "new": [4, 5, 6]}, {"old": [7, 7, 7], "new": [7, 7, 7]}]
+    colours = [{"old": [1, 2, 3], "new": [4, 5, 6]}, {"old": [200, 7, 7], "new": [200, 7, 7]}]
     changed = client.patch(here, json={"colours": colours})
     assert (changed.status_code, changed.json["colours"]) == (200, colours[:1])
     assert changed.json["updated_at"] >= changed.json["created_at"]
@@ -267,30 +259,26 @@ def test_series_of_tenants_do_not_meet(client, context, monkeypatch):
     assert client.get(f"/v1/series/{mine}/references/1").status_code == 404
     assert send(client, SECOND).status_code == 202
     monkeypatch.undo()
-    assert [reference["sha256"] for reference in series_of(client)["references"]] == [sha256(FIRST)]
+    assert [reference["sha256"] for reference in series_of(client)["references"]] == [sha256_hex(FIRST)]
 
 
 def test_references_of_a_series_need_not_be_sent_again_however_old_they_are(client, context, monkeypatch):
     send(client, FIRST)
 
-    def announce(data: bytes) -> dict:
-        announced = {"filename": "cover.png", "size": len(data), "sha256": sha256(data)}
-        return client.post("/v1/uploads", json=announced).json
-
-    upload = announce(FIRST)
-    assert upload["received"]
-    assert context.store.get(keys.upload(LOCAL_TENANT, upload["id"])) == FIRST
-    assert not announce(SECOND)["received"]
+    announced = announce(client, FIRST).json
+    assert announced["received"]
+    assert context.store.get(keys.upload(LOCAL_TENANT, announced["id"])) == FIRST
+    assert not announce(client, SECOND).json["received"]
+    assert not announce(client, FIRST, size=len(FIRST) + 1).json["received"]
     context.jobs.ensure_tenant("another")
     monkeypatch.setattr(Context, "tenant_id", "another")
-    assert not announce(FIRST)["received"]
+    assert not announce(client, FIRST).json["received"]
 
 
 def test_a_reference_that_is_replaced_while_it_is_copied_is_to_be_sent(client, context, monkeypatch):
     send(client, FIRST)
     monkeypatch.setattr(type(context.series), "find_reference", lambda *_: "series/0/gone")
-    announced = {"filename": "cover.png", "size": len(FIRST), "sha256": sha256(FIRST)}
-    assert not client.post("/v1/uploads", json=announced).json["received"]
+    assert not announce(client, FIRST).json["received"]
 
 
 def test_submissions_for_a_new_series_at_once_make_one_and_all_get_through(client, context, monkeypatch):
@@ -357,22 +345,50 @@ def test_a_series_that_is_deleted_meanwhile_is_made_again_by_who_has_references(
 
 def test_a_series_that_changes_again_and_again_is_a_conflict_and_nothing_of_it_is_left(client, context, monkeypatch):
     monkeypatch.setattr(continuing, "TRIES", 2)
-    send(client, FIRST)
+    jobs = [send(client, FIRST).json["id"]]
     others = iter((SECOND, FIRST, SECOND))
-    interfering(monkeypatch, lambda: send(client, next(others)), times=2)
+    interfering(monkeypatch, lambda: jobs.append(send(client, next(others)).json["id"]), times=2)
     third = picture(coloured=True, seed=3)
     reply = send(client, third)
     assert (reply.status_code, reply.json["code"]) == (409, "conflict")
     assert len(stored(context)) == 1
+    assert list(context.store.list_folders("jobs/")) == sorted(jobs)
 
 
 @on_sqlite
 def test_a_reference_whose_object_is_gone_is_named(client, context):
-    send(client, FIRST)
+    first = send(client, FIRST).json["id"]
     context.store.delete(stored(context)[0])
     reply = send(client)
     assert reply.status_code == 409
     assert reply.json["detail"] == f"series {NAME!r}: reference 1 (r1.png) is gone: send references"
+    assert list(context.store.list_folders("jobs/")) == [first]
+
+
+@on_sqlite
+def test_a_reference_whose_object_is_gone_is_mended_by_sending_it_again(client, context):
+    send(client, FIRST, SECOND)
+    lost, kept = (reference["key"] for reference in context.series.find(LOCAL_TENANT, NAME).references)
+    context.store.delete(lost)
+    assert send(client, FIRST, SECOND).status_code == 202
+    assert len(stored(context)) == 2
+    assert kept in stored(context)
+    assert references_of(client, send(client).json) == [FIRST, SECOND]
+
+
+def test_a_job_that_is_there_in_spite_of_a_changed_series_keeps_its_files(client, context, monkeypatch):
+    real = JobStore.create_job
+
+    def create_and_refuse(*given):
+        real(*given)
+        raise SeriesChangedError("changed")
+
+    monkeypatch.setattr(continuing, "TRIES", 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(JobStore, "create_job", create_and_refuse)
+        assert send(client, FIRST).status_code == 409
+    (job,) = client.get("/v1/jobs").json["jobs"]
+    assert references_of(client, job) == [FIRST]
 
 
 def test_a_submission_whose_answer_was_lost_keeps_the_objects_of_its_series(client, context, monkeypatch):
@@ -399,19 +415,22 @@ def test_a_job_that_is_there_already_leaves_no_objects_in_its_series(client, con
 
 
 @on_sqlite
-def test_replaced_references_that_cannot_be_deleted_now_are_swept_away(client, context, monkeypatch, clock):
+@pytest.mark.parametrize("error", [StorageError("away"), RuntimeError("a bug")])
+def test_replaced_references_that_cannot_be_deleted_now_are_swept_away(client, context, monkeypatch, clock, error):
     send(client, FIRST)
     (old,) = stored(context)
     delete = type(context.store).delete
 
     def away(store, key: str) -> None:
         if key.startswith("series/"):
-            raise StorageError("away")
+            raise error
         delete(store, key)
 
     with monkeypatch.context() as patch:
         patch.setattr(type(context.store), "delete", away)
-        assert send(client, SECOND).status_code == 202
+        job = send(client, SECOND)
+        assert job.status_code == 202
+    assert references_of(client, job.json) == [SECOND]
     assert old in stored(context)
     clock.advance(1.1 * DAY_S)
     sweep(context)

@@ -1,4 +1,5 @@
-"""Series: references and corrected colours that chapters have in common, and the colours that hold for a job."""
+"""Series: references and corrected colours that chapters have in common, and the colours that hold for a job; uploads
+are found by their bytes."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -23,6 +24,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_series_tenant_id_name"), "series", ["tenant_id", "name"], unique=True)
     op.create_index(op.f("ix_series_tenant_id_id"), "series", ["tenant_id", "id"])
+    op.create_index(op.f("ix_uploads_tenant_id_sha256"), "uploads", ["tenant_id", "sha256"])
     with op.batch_alter_table("jobs") as batch_op:
         batch_op.add_column(sa.Column("series_id", sa.String(32), nullable=True))
         batch_op.add_column(sa.Column("colours", sa.JSON(), nullable=False, server_default="[]"))
@@ -36,4 +38,5 @@ def downgrade() -> None:
         batch_op.drop_index(op.f("ix_jobs_series_id"))
         batch_op.drop_column("colours")
         batch_op.drop_column("series_id")
+    op.drop_index(op.f("ix_uploads_tenant_id_sha256"), "uploads")
     op.drop_table("series")
