@@ -145,9 +145,10 @@ def _page_work(run: Run) -> float:
 def _estimate(run: Run) -> str:
     if run.outlook is None or run.outlook.estimate_s is None:
         return ""
-    minutes, seconds = divmod(round(run.outlook.estimate_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f", about {hours} h {minutes:02} min" if hours else f", about {minutes}:{seconds:02} min"
+    minutes = round(run.outlook.estimate_s / 60)
+    if run.outlook.estimate_s < 90:
+        return f", about {round(run.outlook.estimate_s)} s"
+    return f", about {minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f", about {minutes} min"
 
 
 def _page_table(busy: Sequence[tuple[Run, Page]], total: int, *, many: bool) -> Table:

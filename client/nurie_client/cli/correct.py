@@ -8,7 +8,7 @@ import click
 from rich.text import Text
 
 from nurie_client.cli.jobs import json_option
-from nurie_client.cli.setup import Group, Setup, find_job, read_params, show_json, with_examples
+from nurie_client.cli.setup import Group, Setup, find_job, read_params, show_json, take_home, with_examples
 from nurie_client.client import Client
 from nurie_client.errors import InputError
 from nurie_client.records import Series
@@ -72,7 +72,7 @@ def set_hints(setup: Setup, job: str, page: int, file: BinaryIO) -> None:
         raise InputError(f"{file.name}: hints are an object, as `nurie hints get` writes them")
     with setup.client() as client:
         job_id = find_job(client, job)
-        _say_rerun(setup, job_id, page, client.set_hints(job_id, page, told))
+        _say_rerun(setup, job, page, client.set_hints(job_id, page, told))
 
 
 @click.command()
@@ -93,7 +93,7 @@ def rerun(setup: Setup, job: str, pages: Sequence[int], blend: float | None, oth
     with setup.client() as client:
         job_id = find_job(client, job)
         for page in pages:
-            _say_rerun(setup, job_id, page, client.set_params(job_id, page, params))
+            _say_rerun(setup, job, page, client.set_params(job_id, page, params))
 
 
 @click.command()
@@ -111,8 +111,8 @@ def recolour(setup: Setup, job: str, old: Rgb, new: Rgb) -> None:
         job_id = find_job(client, job)
         pages = client.recolour(job_id, {old: new})
         series = client.job(job_id).series
-    count = f"{len(pages)} pages run again; `nurie wait {job_id}` takes them home" if pages else "no page has it"
-    setup.say(f"job {job_id}: {count}" + (f"; {series} remembers it" if series else ""))
+    count = f"{len(pages)} pages run again; {take_home(job)}" if pages else "no page has it"
+    setup.say(f"{job}: {count}" + (f"; {series} remembers it" if series else ""))
 
 
 @click.group(cls=Group)
@@ -194,8 +194,8 @@ def _series_summary(one: Series) -> dict[str, Any]:
     return {"id": one.id, "name": one.name, "references": list(one.references), "colours": list(one.colours)}
 
 
-def _say_rerun(setup: Setup, job_id: str, page: int, stage: str | None) -> None:
+def _say_rerun(setup: Setup, job: str, page: int, stage: str | None) -> None:
     if stage is None:
         setup.say(f"page {page}: nothing changed")
     else:
-        setup.say(f"page {page} runs again from {stage}; `nurie wait {job_id}` takes the chapter home")
+        setup.say(f"page {page} runs again from {stage}; {take_home(job)}")

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from nurie_client.chapters import MARK
-from nurie_client.cli.setup import Setup, find_job, job_summary, show_json, with_examples
+from nurie_client.cli.setup import Setup, find_job, job_summary, show_json, take_home, with_examples
 from nurie_client.client import Client
 from nurie_client.errors import ConflictError, InputError, OutputError
 from nurie_client.names import free_name
@@ -94,7 +94,7 @@ def retry(setup: Setup, jobs: Sequence[str]) -> None:
     with setup.client() as client:
         for text in jobs:
             job_id = find_job(client, text)
-            setup.say(f"job {job_id}: {client.retry(job_id)} run again; `nurie wait {job_id}` takes it home")
+            setup.say(f"{text}: {client.retry(job_id)} run again; {take_home(text)}")
 
 
 @click.command()

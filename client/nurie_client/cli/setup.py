@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -108,6 +109,11 @@ def find_job(client: Client, text: str) -> str:
         if number >= JOBS_SEARCHED:
             break
     raise InputError(f"no job is called {text!r}: `nurie jobs` lists them")
+
+
+def take_home(text: str) -> str:
+    """How to go on, with the job as somebody named it."""
+    return f"`nurie wait {shlex.quote(text)}` takes them home"
 
 
 def parse_param(text: str) -> tuple[str, Any]:
