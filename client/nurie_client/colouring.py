@@ -206,6 +206,9 @@ def _find_or_send(client: Client, notes: Notes, order: Order, run: Run) -> Job:
     run.phase, run.files, run.size = "reading", len(flat), sum(source.size for source in flat)
     sending = _Sending(run)
     digests = {name: digest_all(sources, sending) for name, sources in files.items()}
+    if order.series and not order.references:  # then the result depends on those that the series has now
+        known = client.series(order.series)
+        digests["of the series"] = [str(one["sha256"]) for one in known.references] if known else []
     digest = identify(client.server, chapter, order, digests)
     if not order.again and (job := _taken_up(client, notes.of_digest(digest))):
         _keep_note(notes, job, digest, client.server, run)

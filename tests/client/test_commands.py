@@ -192,6 +192,12 @@ def test_a_series_remembers_references_and_colours(shell: Shell):
     assert shown["colours"] == [{"old": [176, 58, 46], "new": [200, 40, 40]}]
     later = shell.run("colorize", "2.png", "--series", name, "--json")
     assert later.code == 0, later.err
+    again = shell.run("colorize", "2.png", "--series", name, "--json")
+    assert again.told["chapters"][0]["job"] == later.told["chapters"][0]["job"]
+    (shell.folder / "other.png").write_bytes(draw_page(5001, colour=True))
+    assert shell.run("colorize", "1.png", "-r", "other.png", "--series", name).code == 0
+    with_other = shell.run("colorize", "2.png", "--series", name, "--json")
+    assert with_other.told["chapters"][0]["job"] != later.told["chapters"][0]["job"]
     assert f"{name}  references: 1, corrected colours: 1" in shell.run("series", "list").out
     assert "left: 0" in shell.run("series", "undo", name, "#b03a2e").err
     assert shell.run("series", "forget", name, "-y").code == 0
