@@ -89,6 +89,8 @@ def colorize(
     Exit code: 0 when all pages are coloured, 3 when some failed, 1 when nothing could be done.
     """
     chapters = find_chapters(inputs)
+    if name and len(chapters) > 1:
+        raise click.UsageError("--name is for one chapter")
     order, references = read_order(setup, asked, name=name, again=again)
     targets = choose_targets(chapters, out if out is not None else setup.project.out, references)
     if out is not None and targets[0].form is Form.PAGE:
