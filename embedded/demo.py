@@ -13,6 +13,7 @@ from nurie_client import Client, NurieError, Page
 from nurie_client.chapters import loose_pages
 from nurie_client.colouring import Run, finish_chapter
 from nurie_client.crew import run_chapters
+from nurie_client.notes import Notes
 from nurie_client.outputs import Form, Target
 from nurie_client.progress import ProgressView
 from PIL import Image
@@ -104,7 +105,7 @@ def _run(chapter: Chapter, out: Path, data: Path, console: Console) -> int:
         with Client(services.base_url) as client, ProgressView([run], console) as view:
             run.job = client.submit(pages.sources(), [chapter.reference], truths=chapter.truths)
             console.print(f"job {run.job.id}: {len(chapter.pages)} pages, reference {chapter.reference.name}")
-            run_chapters([run], lambda _: finish_chapter(client, run), view.refresh)
+            run_chapters([run], lambda _: finish_chapter(client, Notes(data), run), view.refresh)
             if run.error:
                 raise run.error
             _write_results(client, chapter, run, out)

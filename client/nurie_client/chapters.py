@@ -98,12 +98,16 @@ class Chapter:
         return Source(entry.name, entry.size, label, entry.open)
 
 
-def find_chapters(inputs: Sequence[str | Path]) -> list[Chapter]:
+def find_chapters(inputs: Sequence[str | Path], faults: list[tuple[Path, InputError]] | None = None) -> list[Chapter]:
     """What people name on a command line, as chapters.
 
     An archive is a chapter. A folder with pictures in it, however deep, is one; of a folder without pictures every
     archive is one. Loose pages are one chapter together. Patterns such as `ch*.cbz` are looked up where the shell
     has not done that.
+
+    Args:
+        inputs: files, folders, patterns.
+        faults: where it is given, chapters that cannot be opened go there, with the reason, and do not end it.
 
     Raises:
         InputError: no such file, or nothing in it to colour.
@@ -112,9 +116,9 @@ def find_chapters(inputs: Sequence[str | Path]) -> list[Chapter]:
     loose: list[Path] = []
     for path in _expand(inputs):
         if path.is_dir():
-            archives_and_folders += _in_folder(path)
+            archives_and_folders += _in_folder(path, faults)
         elif path.suffix.lower() in ARCHIVE_SUFFIXES:
-            archives_and_folders.append(open_archive(path))
+            archives_and_folders += _opened([path], faults)
         elif is_page(path.name):
             loose.append(path)
         elif path.suffix.lower() in OTHER_ARCHIVES:
@@ -122,6 +126,16 @@ def find_chapters(inputs: Sequence[str | Path]) -> list[Chapter]:
         else:
             raise InputError(f"{path} is no picture and no archive")
     return archives_and_folders + ([loose_pages(loose)] if loose else [])
+
+
+def _opened(paths: Iterable[Path], faults: list[tuple[Path, InputError]] | None) -> Iterator[Chapter]:
+    for path in paths:
+        try:
+            yield open_archive(path)
+        except InputError as error:
+            if faults is None:
+                raise
+            faults.append((path, error))
 
 
 def open_archive(path: Path) -> Chapter:
@@ -176,14 +190,15 @@ def _found(inputs: Iterable[str | Path]) -> Iterator[Path]:
             matches = glob.glob(str(given), recursive=True)  # noqa: PTH207  a Path knows no absolute patterns
             found = sorted(map(Path, matches), key=lambda one: natural_key(one.as_posix()))
             if not found:
-                raise InputError(f"{given}: there is no such file or folder")
+                is_pattern = glob.has_magic(str(given))
+                raise InputError(f"nothing matches {given}" if is_pattern else f"{given}: no such file or folder")
         for one in found:
             if one.resolve() not in seen:
                 seen.add(one.resolve())
                 yield one
 
 
-def _in_folder(folder: Path) -> list[Chapter]:
+def _in_folder(folder: Path, faults: list[tuple[Path, InputError]] | None) -> list[Chapter]:
     try:
         return [open_folder(folder)]
     except InputError:
@@ -193,7 +208,7 @@ def _in_folder(folder: Path) -> list[Chapter]:
         )
         if not archives:
             raise InputError(f"{folder} holds no pictures, and no ZIP or CBZ archives") from None
-        return [open_archive(path) for path in archives]
+        return list(_opened(archives, faults))
 
 
 class _Archive:

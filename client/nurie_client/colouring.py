@@ -132,10 +132,10 @@ def colour_chapter(client: Client, notes: Notes, order: Order, run: Run, *, deta
     if detach:
         run.detached = True
         return
-    finish_chapter(client, run)
+    finish_chapter(client, notes, run)
 
 
-def finish_chapter(client: Client, run: Run) -> None:
+def finish_chapter(client: Client, notes: Notes, run: Run) -> None:
     """Follow a job that was sent, and write its chapter when it has ended. Raises NurieError."""
     assert run.job is not None
     run.phase = "queued"
@@ -143,11 +143,11 @@ def finish_chapter(client: Client, run: Run) -> None:
         run.job, run.pages = job, pages
         run.phase = _phase(job)
         _look_ahead(client, run)
-    take_home(client, run)
+    take_home(client, notes, run)
     run.phase = "done"
 
 
-def take_home(client: Client, run: Run) -> None:
+def take_home(client: Client, notes: Notes, run: Run) -> None:
     """Fetch the pictures of a job that has ended, and write its chapter. Raises NurieError."""
     assert run.job is not None
     entries = run.chapter.pages
@@ -170,10 +170,13 @@ def take_home(client: Client, run: Run) -> None:
 
         coloured = dict(run_all(fetch, done))
         run.phase = "writing"
-        run.output = write_chapter(run.chapter, run.target, coloured, kept).path
+        written = write_chapter(run.chapter, run.target, coloured, kept)
     except OSError as error:
         raise OutputError(f"{error.filename or folder} cannot be written: {error.strerror or error}") from None
     shutil.rmtree(folder, ignore_errors=True)
+    run.output = written.path
+    with suppress(OSError):  # a machine without a home asks before it writes over it
+        notes.keep_written(run.target.path, written.files)
 
 
 def _scratch(target: Target, job: Job) -> Path:
@@ -210,7 +213,8 @@ def _find_or_send(client: Client, notes: Notes, order: Order, run: Run) -> Job:
         known = client.series(order.series)
         digests["of the series"] = [str(one["sha256"]) for one in known.references] if known else []
     digest = identify(client.server, chapter, order, digests)
-    if not order.again and (job := _taken_up(client, notes.of_digest(digest))):
+    job = None if order.again else _taken_up(client, notes.of_digest(digest))
+    if job and job.series == order.series:  # a series that was forgotten meanwhile is made again
         _keep_note(notes, job, digest, client.server, run)
         return job
 
@@ -285,7 +289,7 @@ def _submit(client: Client, body: Mapping[str, Any], digest: str, again: bool) -
             if error.status == UNPROCESSABLE:  # sent before with other upload ids, which have gone since
                 continue
             raise
-        if job is not None:
+        if job is not None and job.series == body.get("series"):
             return job
     return client.create_job(body)
 

@@ -153,7 +153,7 @@ class Connection:
             raise self._explain(error) from error
 
     def _explain(self, error: httpx.TransportError) -> Exception:
-        host = error.request.url.host
+        host = error.request.url.netloc.decode()
         if isinstance(error, httpx.UnsupportedProtocol):
             return UnreachableError(f"{self.server!r} is no address of a server: it starts with http:// or https://")
         if refused := _tls_fault(error):
@@ -186,7 +186,7 @@ class Connection:
 
     def _say(self, state: RetryCallState) -> None:
         assert state.outcome is not None
-        self._notify(f"{state.outcome.exception()}; trying again in {state.upcoming_sleep:.0f} s")
+        self._notify(f"{state.outcome.exception()}; trying again in {max(1, round(state.upcoming_sleep))} s")
 
 
 _backoff = wait_random_exponential(multiplier=FIRST_WAIT_S, max=LONGEST_WAIT_S)

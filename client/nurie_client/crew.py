@@ -23,7 +23,8 @@ def run_chapters(runs: Sequence[Run], work: Callable[[Run], None], look: Callabl
     """
     waiting: queue.SimpleQueue[Run] = queue.SimpleQueue()
     for run in runs:
-        waiting.put(run)
+        if run.error is None:
+            waiting.put(run)
     broken: list[BaseException] = []
 
     def serve() -> None:

@@ -3,10 +3,12 @@
 Nothing depends on it but comfort: where a note is missing, the server is asked, and gives its own archive.
 """
 
+import hashlib
 import json
 import os
 import tempfile
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,6 +45,7 @@ class Notes:
     def __init__(self, folder: Path | None = None) -> None:
         """`folder`: where they lie; by default the user's own place for such (`XDG_STATE_HOME`)."""
         self._folder = (folder or user_state_path("nurie")) / "jobs"
+        self._written = self._folder.with_name("written")
 
     def keep(self, note: Note) -> None:
         """Raises OSError."""
@@ -70,11 +73,34 @@ class Notes:
             with suppress(OSError):
                 (self._folder / f"{job_id}.json").unlink(missing_ok=True)
 
+    def keep_written(self, target: Path, files: Iterable[Path]) -> None:
+        """Remember the files of a result as they are now. Raises OSError."""
+        stamps = {os.fsdecode(file.absolute()): _stamp(file) for file in files}
+        write_atomically(self._written_file(target), json.dumps(stamps))
+
+    def is_as_written(self, target: Path, file: Path) -> bool:
+        """Whether a file is of a result of ours, and nobody has changed it since."""
+        try:
+            stamps = json.loads(self._written_file(target).read_text(encoding="utf-8"))
+            return bool(stamps.get(os.fsdecode(file.absolute())) == _stamp(file))
+        except (OSError, ValueError, AttributeError):
+            return False
+
+    def _written_file(self, target: Path) -> Path:
+        digest = hashlib.sha256(os.fsencode(target.absolute())).hexdigest()
+        return self._written / f"{digest[:32]}.json"
+
     def _forget_old(self) -> None:
         for path in self._folder.glob("*.json"):
             with suppress(OSError):
                 if path.stat().st_mtime < time.time() - KEPT_S:
                     path.unlink()
+
+
+def _stamp(file: Path) -> list[int]:
+    """Raises OSError."""
+    status = file.stat()
+    return [status.st_size, status.st_mtime_ns]
 
 
 def write_atomically(path: Path, text: str, *, private: bool = False) -> None:

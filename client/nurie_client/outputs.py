@@ -1,8 +1,9 @@
 """Where a coloured chapter goes, and writing it there: the structure, names and order of what was sent."""
 
+import os
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -11,7 +12,14 @@ from typing import IO, BinaryIO
 
 from nurie_client.chapters import MARK, Chapter, Entry
 from nurie_client.errors import InputError, OutputError
-from nurie_client.names import ARCHIVE_SUFFIXES, FORMAT_SUFFIXES, PICTURE_SUFFIXES, free_name, with_format
+from nurie_client.names import (
+    ARCHIVE_SUFFIXES,
+    FORMAT_SUFFIXES,
+    OTHER_ARCHIVES,
+    PICTURE_SUFFIXES,
+    free_name,
+    with_format,
+)
 from nurie_client.sources import CHUNK_BYTES, UNREADABLE
 
 
@@ -43,6 +51,13 @@ class Written:
 
     path: Path
     names: tuple[str, ...]
+
+    @property
+    def files(self) -> list[Path]:
+        """The file, or those of the folder."""
+        if not self.path.is_dir():
+            return [self.path]
+        return [self.path / name for name in self.names if not name.endswith("/")]
 
 
 def choose_targets(chapters: Sequence[Chapter], out: Path | None, references: Iterable[Path] = ()) -> list[Target]:
@@ -76,6 +91,26 @@ def check_targets(pairs: Sequence[tuple[Chapter, Target]], references: Iterable[
         for file in files:
             if any(_is_same_file(file, result) for result in _results(chapter, target)):
                 raise InputError(f"{file} would be written over: choose another place with -o")
+
+
+def check_free(chapter: Chapter, target: Target, is_as_written: Callable[[Path, Path], bool]) -> None:
+    """Whether a result may be written there, before anything is done for it.
+
+    Args:
+        is_as_written: whether a file of a target is as we wrote it: that may be replaced.
+
+    Raises:
+        InputError: somebody else's file is there, or one of ours that somebody has changed.
+        OutputError: the folder may not be written to.
+    """
+    for file in _results(chapter, target):
+        if file.exists() and not is_as_written(target.path, file):
+            raise InputError(
+                f"{file} is there already, and not as nurie wrote it: -o names another place, --force writes over it"
+            )
+    folder = next(parent for parent in target.path.absolute().parents if parent.exists())
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"the folder {folder} may not be written to: choose another place with -o")
 
 
 def write_chapter(chapter: Chapter, target: Target, coloured: Mapping[str, Coloured], kept: set[str]) -> Written:
@@ -123,6 +158,8 @@ def _beside(chapter: Chapter) -> Target:
 
 def _in(chapter: Chapter, out: Path, single: bool) -> Target:
     suffix = out.suffix.lower()
+    if suffix in OTHER_ARCHIVES and not out.is_dir():
+        raise InputError(f"{out}: archives are written as .cbz or .zip")
     if single and suffix in ARCHIVE_SUFFIXES and not out.is_dir():
         return Target(out, Form.ARCHIVE)
     if single and suffix in PICTURE_SUFFIXES and not out.is_dir():
@@ -138,8 +175,14 @@ def _in(chapter: Chapter, out: Path, single: bool) -> Target:
 
 def _results(chapter: Chapter, target: Target) -> Iterator[Path]:
     """Every file that may be written."""
-    if target.form is not Form.FOLDER:
+    if target.form is Form.ARCHIVE:
         yield target.path
+        return
+    if target.form is Form.PAGE:
+        yield from {
+            target.path.with_name(with_format(target.path.name, suffix))
+            for suffix in (*(suffixes[0] for suffixes in FORMAT_SUFFIXES.values()), chapter.files[0].suffix.lower())
+        }
         return
     for entry in chapter.entries:
         yield target.path / entry.name

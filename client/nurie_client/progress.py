@@ -93,6 +93,7 @@ def draw_ended(run: Run, trouble: str = "") -> Text:
     words += [f"{counts.skipped} in colour already"] if counts.skipped else []
     words += [f"{counts.failed} failed"] if counts.failed else []
     words += [f"{counts.cancelled} cancelled"] if counts.cancelled else []
+    words += ["nothing was written"] if run.job.status == "cancelled" else []
     return Text.assemble((f"{run.job.status:10}", style), f"{run.chapter.title}: {', '.join(words)}")
 
 

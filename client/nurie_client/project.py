@@ -51,7 +51,7 @@ def read_project(file: Path) -> Project:
     try:
         told = tomllib.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{file}: {error}") from None
+        raise InputError(f'{file}: {error}. Texts need quotes: series = "Kuro"') from None
     for name, value in told.items():
         if name not in KINDS:
             raise InputError(f"{file}: unknown setting {name!r}; there are {', '.join(KINDS)}")

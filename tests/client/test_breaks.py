@@ -34,7 +34,7 @@ def test_breaks_in_the_middle_cost_no_page_and_nothing_is_sent_twice(
     def sent() -> int:
         return len(wire.uploads) - before
 
-    command = ("colorize", chapter, "-r", "cover.png", "-o", "out.cbz", "--json")
+    command = ("colorize", chapter, "-r", "cover.png", "--json", "-o", "out.cbz")
 
     first = shell.start(*command)
     wait_for(lambda: sent() >= 40)
@@ -90,7 +90,9 @@ def test_breaks_in_the_middle_cost_no_page_and_nothing_is_sent_twice(
     # And on another machine, which remembers nothing, within a day.
     other = Shell(shell.folder, wire.url)
     other.environment["XDG_STATE_HOME"] = str(shell.folder / "elsewhere")
-    assert other.run(*command).told["chapters"][0]["job"] == told["job"]
+    elsewhere = other.run(*command[:-1], "elsewhere.cbz")
+    assert elsewhere.told["chapters"][0]["job"] == told["job"]
+    assert (shell.folder / "elsewhere.cbz").read_bytes() == once
     assert sent() == so_far
 
 

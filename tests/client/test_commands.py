@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from nurie_client.chapters import find_chapters
+from nurie_client.errors import OutputError
+from nurie_client.outputs import check_free, choose_targets
 
 from tests.client.conftest import LIMIT_S, Shell
 from tests.client.pages import draw_page, expect_coloured, is_same_picture
@@ -83,6 +86,108 @@ def test_a_download_writes_over_nothing_that_nobody_named(shell: Shell, sent):
     assert shell.run("download", "last").out == f"{name}\n"
     nowhere = shell.run("download", "last", "-o", "/proc/nowhere/a.cbz")
     assert (nowhere.code, "Traceback" in nowhere.err) == (1, False)
+
+
+def test_what_nurie_did_not_write_or_somebody_retouched_is_not_written_over(shell: Shell):
+    (path,) = simple("1.png").make(shell.folder)
+    (shell.folder / "other.cbz").write_bytes(b"another chapter")
+    refused = shell.run("colorize", path, "-r", "cover.png", "-o", "other.cbz")
+    assert (refused.code, "other.cbz is there already" in refused.err) == (1, True), refused.err
+    assert (shell.folder / "other.cbz").read_bytes() == b"another chapter"
+    assert shell.run("colorize", path, "-r", "cover.png", "-o", "done.cbz").code == 0
+    assert shell.run("colorize", path, "-r", "cover.png", "-o", "done.cbz").code == 0, "ours is replaced"
+    (shell.folder / "done.cbz").write_bytes(b"retouched by hand")
+    for command in (("colorize", path, "-r", "cover.png", "-o", "done.cbz"), ("wait", "ch12")):
+        assert "done.cbz is there already" in shell.run(*command).err
+        assert (shell.folder / "done.cbz").read_bytes() == b"retouched by hand"
+    assert shell.run("wait", "ch12", "--force").code == 0
+    assert zipfile.is_zipfile(shell.folder / "done.cbz")
+
+
+def test_a_retouched_page_of_a_folder_is_not_written_over(shell: Shell):
+    (shell.folder / "ch").mkdir()
+    (shell.folder / "ch" / "1.png").write_bytes(draw_page(1))
+    assert shell.run("colorize", "ch", "-r", "cover.png").code == 0
+    assert shell.run("colorize", "ch", "-r", "cover.png").code == 0
+    (shell.folder / "ch-coloured" / "1.png").write_bytes(b"retouched")
+    assert shell.run("colorize", "ch", "-r", "cover.png").code == 1
+    assert (shell.folder / "ch-coloured" / "1.png").read_bytes() == b"retouched"
+
+
+def test_a_damaged_archive_among_others_ends_nothing_else(shell: Shell):
+    (path,) = simple("1.png").make(shell.folder)
+    (shell.folder / "broken.cbz").write_bytes(b"junk")
+    ended = shell.run("colorize", "broken.cbz", path, "-r", "cover.png", "-o", "done", "--json")
+    told = {one["chapter"]: (one["status"], bool(one["error"])) for one in ended.told["chapters"]}
+    assert (ended.code, told) == (3, {"ch12": ("succeeded", False), "broken": ("error", True)})
+
+
+def test_the_server_may_be_named_behind_a_command(shell: Shell):
+    server = shell.environment.pop("NURIE_SERVER")
+    for command in (("jobs",), ("series", "list"), ("doctor",)):
+        assert shell.run(*command, "--server", server).code == 0
+        assert shell.run("--server", server, *command).code == 0
+
+
+def test_a_server_that_is_not_there_is_said_before_long(shell: Shell):
+    began = time.monotonic()
+    ended = shell.run("jobs", "--server", "http://127.0.0.1:9")
+    assert (ended.code, "127.0.0.1:9 cannot be reached" in ended.err) == (1, True), ended.err
+    assert time.monotonic() - began < 60
+
+
+def test_the_palette_is_listed_and_several_colours_are_corrected_at_once(shell: Shell, sent):
+    assert json.loads(shell.run("palette", "last", "--json").out) == [{"colour": "#b03a2e", "corrected": None}]
+    assert "#b03a2e" in shell.run("palette", "last").out
+    assert shell.run("recolour", "last", "#b03a2e").code == 2
+    corrected = shell.run("recolour", "last", "#b03a2e", "#c82828")
+    assert "2 pages run again" in corrected.err, corrected.err
+    assert shell.run("wait", "last").code == 0
+    assert "no page changes by it" in shell.run("recolour", "last", "#b03a2e", "#c82828").err
+
+
+def test_a_job_is_found_by_the_beginning_of_its_id(shell: Shell, sent):
+    assert json.loads(shell.run("status", sent["job"][:30], "--json").out)["id"] == sent["job"]
+    several = shell.run("status", sent["job"][:8])
+    assert several.code in (0, 1)
+    if several.code:
+        assert "write more of it" in several.err
+    shell.environment["COLUMNS"] = "60"
+    assert sent["job"] in shell.run("jobs").out
+
+
+def test_a_server_that_asks_for_no_key_has_none_kept(shell: Shell):
+    ended = shell.run("login", stdin="nurie_anything\n")
+    assert (ended.code, "asks for no key" in ended.err) == (0, True), ended.err
+    assert not (shell.folder / "home" / "config" / "nurie" / "keys.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("download", "last", "--artifact", "draft"), "--page"),
+        (("download", "last", "--page", "1", "--page", "2", "-o", "x.png"), "folder"),
+        (("colorize", "1.png", "2.png", "ch12.cbz", "-r", "cover.png", "--name", "x"), "--name"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(shell: Shell, arguments: tuple[str, ...], said: str):
+    simple("1.png").make(shell.folder)
+    for number in (1, 2):
+        (shell.folder / f"{number}.png").write_bytes(draw_page(number))
+    ended = shell.run(*arguments)
+    assert (ended.code, said in ended.err) == (2, True), ended.err
+
+
+def test_a_place_that_may_not_be_written_to_is_refused_before_anything_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    simple("1.png").make(tmp_path)
+    (chapter,) = find_chapters([tmp_path / "ch12.cbz"])
+    (target,) = choose_targets([chapter], tmp_path / "out.cbz")
+    check_free(chapter, target, lambda *_: False)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with pytest.raises(OutputError, match="may not be written to"):
+        check_free(chapter, target, lambda *_: False)
 
 
 def test_several_jobs_are_taken_home_side_by_side(shell: Shell):

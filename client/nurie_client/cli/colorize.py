@@ -22,11 +22,12 @@ from nurie_client.cli.setup import (
 )
 from nurie_client.client import Client
 from nurie_client.colouring import Order, Run, colour_chapter, finish_chapter
+from nurie_client.connection import PATIENCE_S
 from nurie_client.crew import run_chapters
 from nurie_client.errors import InputError, NurieError
 from nurie_client.names import FORMAT_SUFFIXES, is_page, natural_key, readable
 from nurie_client.notes import Note, Notes
-from nurie_client.outputs import Form, Target, check_targets, choose_targets
+from nurie_client.outputs import Form, Target, check_free, check_targets, choose_targets
 from nurie_client.progress import ProgressView, describe_failures, draw_ended
 from nurie_client.records import Job
 from nurie_client.sources import Source
@@ -54,6 +55,7 @@ def order_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.command()
 @click.argument("inputs", nargs=-1, required=True, metavar="INPUT...")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="An archive, a picture or a folder to write to.")
+@click.option("--force", is_flag=True, help="Write over whatever is there, also what nurie did not write.")
 @order_options
 @click.option("--name", help="What to call the chapter; its file's name where nothing is said.")
 @click.option("--again", is_flag=True, help="Do it anew, even where the very same was done before.")
@@ -74,6 +76,7 @@ def colorize(
     inputs: Sequence[str],
     *,
     out: Path | None,
+    force: bool,
     name: str | None,
     again: bool,
     detach: bool,
@@ -88,15 +91,19 @@ def colorize(
 
     Exit code: 0 when all pages are coloured, 3 when some failed, 1 when nothing could be done.
     """
-    chapters = find_chapters(inputs)
+    faults: list[tuple[Path, InputError]] = []
+    chapters = find_chapters(inputs, faults)
+    if faults and not chapters:
+        raise faults[0][1]
     if name and len(chapters) > 1:
         raise click.UsageError("--name is for one chapter")
     order, references = read_order(setup, asked, name=name, again=again)
     targets = choose_targets(chapters, out if out is not None else setup.project.out, references)
     if out is not None and targets[0].form is Form.PAGE:
         order = _in_format_of(order, out)
-    runs = [Run(chapter, target) for chapter, target in zip(chapters, targets, strict=True)]
     notes = Notes()
+    runs = _prepare(chapters, targets, notes, force)
+    runs += [_broken(path, error) for path, error in faults]
 
     def work(client: Client, run: Run) -> None:
         colour_chapter(client, notes, order, run, detach=detach)
@@ -104,9 +111,32 @@ def colorize(
     follow_runs(setup, runs, work, as_json=as_json, quiet=quiet)
 
 
+def _prepare(
+    chapters: Sequence[Chapter], targets: Sequence[Target], notes: Notes, force: bool, jobs: Sequence[Job | None] = ()
+) -> list[Run]:
+    """Raises InputError, OutputError: a result may not be written where it is to go."""
+    for chapter, target in zip(chapters, targets, strict=True):
+        check_free(chapter, target, _anything if force else notes.is_as_written)
+    return [
+        Run(chapter, target, job=job)
+        for chapter, target, job in zip(chapters, targets, jobs or [None] * len(chapters), strict=True)
+    ]
+
+
+def _anything(_target: Path, _file: Path) -> bool:
+    return True
+
+
+def _broken(path: Path, error: InputError) -> Run:
+    """A chapter that could not even be opened: it is told of with the others."""
+    chapter = Chapter(readable(path.stem), path, (), is_archive=True)
+    return Run(chapter, Target(path, Form.ARCHIVE), phase="done", error=error)
+
+
 @click.command()
 @click.argument("jobs", nargs=-1, required=True, metavar="JOB...")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Write there, and not where `colorize` was told to.")
+@click.option("--force", is_flag=True, help="Write over whatever is there, also what nurie did not write.")
 @click.option("--json", "as_json", is_flag=True, help="Say on standard output, as JSON, what became of it.")
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing until it has ended.")
 @click.pass_obj
@@ -114,7 +144,7 @@ def colorize(
     ("nurie wait last", "the job that was sent last"),
     ("nurie wait ch12 -o done/", "by the chapter's name, into a folder"),
 )
-def wait(setup: Setup, jobs: Sequence[str], out: Path | None, as_json: bool, quiet: bool) -> None:
+def wait(setup: Setup, jobs: Sequence[str], *, out: Path | None, force: bool, as_json: bool, quiet: bool) -> None:
     """Wait for jobs that were sent with --detach, or left with Ctrl-C, and write their chapters.
 
     Also for those that were corrected since: they are written anew.
@@ -129,8 +159,8 @@ def wait(setup: Setup, jobs: Sequence[str], out: Path | None, as_json: bool, qui
     else:
         targets = [Target(Path(note.out), Form[note.form]) for _, note in noted]
         check_targets(list(zip(chapters, targets, strict=True)))
-    runs = [Run(chapter, target, job=job) for chapter, target, job in zip(chapters, targets, found, strict=True)]
-    follow_runs(setup, runs, finish_chapter, as_json=as_json, quiet=quiet)
+    runs = _prepare(chapters, targets, notes, force, found)
+    follow_runs(setup, runs, lambda client, run: finish_chapter(client, notes, run), as_json=as_json, quiet=quiet)
 
 
 def _note(notes: Notes, job: Job) -> Note:
@@ -185,7 +215,7 @@ def follow_runs(
 ) -> None:
     """Do the work for all runs, show it, and exit as they ended."""
     view = ProgressView(runs, setup.console, quiet=quiet)
-    client = setup.client(view.notice)
+    client = setup.client(view.notice, PATIENCE_S)
     try:
         with view:
             run_chapters(runs, lambda run: work(client, run), view.refresh)

@@ -98,20 +98,53 @@ def rerun(setup: Setup, job: str, pages: Sequence[int], blend: float | None, oth
 
 @click.command()
 @click.argument("job", metavar="JOB")
-@click.argument("old", type=Colour(), metavar="OLD")
-@click.argument("new", type=Colour(), metavar="NEW")
+@json_option
 @click.pass_obj
-@with_examples(("nurie recolour ch12 '#b03a2e' '#c82828'", "that red, on all pages, in this and later chapters"))
-def recolour(setup: Setup, job: str, old: Rgb, new: Rgb) -> None:
-    """Give a colour of the palette another one, on all pages of a job that has ended.
-
-    The palette stands in `nurie hints get JOB PAGE`. Of a job that belongs to a series, the series remembers it.
-    """
+def palette(setup: Setup, job: str, as_json: bool) -> None:
+    """List the colours of the references, which all pages of a job share, with what they were corrected to."""
     with setup.client() as client:
         job_id = find_job(client, job)
-        pages = client.recolour(job_id, {old: new})
+        drafted = next((page.number for page in client.pages(job_id) if "hints" in page.artifacts), None)
+        if drafted is None:
+            raise InputError(f"{job}: no page has dots of colour yet")
+        told = client.hints(job_id, drafted)
         series = client.job(job_id).series
-    count = f"{len(pages)} pages run again; {take_home(job)}" if pages else "no page has it"
+        known = client.series(series) if series else None
+    colours = [_hex(rgb) for rgb in told.get("palette", ())]
+    corrected = {_hex(one["old"]): _hex(one["new"]) for one in known.colours} if known else {}
+    if as_json:
+        show_json([{"colour": colour, "corrected": corrected.get(colour)} for colour in colours])
+        return
+    console = type(setup.console)()
+    for colour in colours:
+        line = Text.assemble(("██ ", colour), colour)
+        if new := corrected.get(colour):
+            line.append_text(Text.assemble(" → ", ("██ ", new), new))
+        console.print(line)
+
+
+@click.command()
+@click.argument("job", metavar="JOB")
+@click.argument("colours", type=Colour(), nargs=-1, required=True, metavar="OLD NEW...")
+@click.pass_obj
+@with_examples(
+    ("nurie palette ch12", "which colours there are"),
+    ("nurie recolour ch12 '#b03a2e' '#c82828'", "that red, on all pages, in this and later chapters"),
+    ("nurie recolour ch12 176,58,46 200,40,40", "the same"),
+)
+def recolour(setup: Setup, job: str, colours: Sequence[Rgb]) -> None:
+    """Give colours of the palette other ones, on all pages of a job that has ended.
+
+    OLD is the palette's own colour, also where it was corrected before. Of a job that belongs to a series, the series
+    remembers it.
+    """
+    if len(colours) % 2:
+        raise click.UsageError("colours come in pairs: OLD NEW")
+    with setup.client() as client:
+        job_id = find_job(client, job)
+        pages = client.recolour(job_id, dict(zip(colours[::2], colours[1::2], strict=True)))
+        series = client.job(job_id).series
+    count = f"{len(pages)} pages run again; {take_home(job)}" if pages else "no page changes by it"
     setup.say(f"{job}: {count}" + (f"; {series} remembers it" if series else ""))
 
 
@@ -150,7 +183,7 @@ def show_series(setup: Setup, name: str, as_json: bool) -> None:
         click.echo(f"  reference  {reference['name']}")
     console = type(setup.console)()
     for colour in found.colours:
-        old, new = ("#" + bytes(colour[side]).hex() for side in ("old", "new"))
+        old, new = _hex(colour["old"]), _hex(colour["new"])
         console.print(Text.assemble("  colour     ", ("██ ", old), f"{old} → ", ("██ ", new), new))
 
 
@@ -164,7 +197,7 @@ def undo_colour(setup: Setup, name: str, old: Rgb) -> None:
         found = _series(client, name)
         kept = {tuple(one["old"]): tuple(one["new"]) for one in found.colours if tuple(one["old"]) != old}
         if len(kept) == len(found.colours):
-            raise InputError(f"{name} has no correction of #{bytes(old).hex()}: `nurie series show` lists them")
+            raise InputError(f"{name} has no correction of {_hex(old)}: `nurie series show` lists them")
         client.set_series_colours(found.id, kept)
     setup.say(f"{name}: corrected colours left: {len(kept)}")
 
@@ -192,6 +225,10 @@ def _series(client: Client, name: str) -> Series:
 
 def _series_summary(one: Series) -> dict[str, Any]:
     return {"id": one.id, "name": one.name, "references": list(one.references), "colours": list(one.colours)}
+
+
+def _hex(rgb: Sequence[int]) -> str:
+    return "#" + bytes(rgb).hex()
 
 
 def _say_rerun(setup: Setup, job: str, page: int, stage: str | None) -> None:

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from nurie_client.chapters import MARK
-from nurie_client.cli.setup import Setup, find_job, job_summary, show_json, take_home, with_examples
+from nurie_client.cli.setup import ID_CHARS, Setup, find_job, job_summary, show_json, take_home, with_examples
 from nurie_client.client import Client
+from nurie_client.connection import PATIENCE_S
 from nurie_client.errors import ConflictError, InputError, OutputError
 from nurie_client.names import free_name
 from nurie_client.notes import Notes
@@ -39,7 +40,9 @@ def list_jobs(setup: Setup, status: str | None, limit: int, as_json: bool) -> No
     if as_json:
         show_json([job_summary(job) for job in jobs])
         return
-    table = Table("job", "chapter", "series", "state", "pages", "since", box=None, pad_edge=False)
+    table = Table(Column("job", no_wrap=True, min_width=ID_CHARS), box=None, pad_edge=False)
+    for title in ("chapter", "series", "state", "pages", "since"):
+        table.add_column(title)
     for job in jobs:
         state = Text(job.status, STYLES.get(job.status, ""))
         pages = f"{job.pages.succeeded + job.pages.skipped}/{job.pages.total}" if job.kind == "colorize" else "scores"
@@ -93,8 +96,8 @@ def retry(setup: Setup, jobs: Sequence[str]) -> None:
     """Run the failed pages of an ended job again; `nurie wait` takes it home then."""
     with setup.client() as client:
         for text in jobs:
-            job_id = find_job(client, text)
-            setup.say(f"{text}: {client.retry(job_id)} run again; {take_home(text)}")
+            count = client.retry(find_job(client, text))
+            setup.say(f"{text}: {count} run again; {take_home(text)}" if count else f"{text}: no page failed")
 
 
 @click.command()
@@ -104,9 +107,7 @@ def retry(setup: Setup, jobs: Sequence[str]) -> None:
 @click.option(
     "--artifact",
     type=click.Choice(["source", "draft", "regions", "hints", "sketch", "rough", "aligned", "final", "metrics"]),
-    default="final",
-    show_default=True,
-    help="With --page: which of its files.",
+    help="With --page: which of its files; the final picture where nothing is said.",
 )
 @click.option("--report", is_flag=True, help="The report of the chapter, as HTML.")
 @click.pass_obj
@@ -115,13 +116,19 @@ def retry(setup: Setup, jobs: Sequence[str]) -> None:
     ("nurie download ch12 --page 3 --artifact draft", "one picture on the way"),
     ("nurie download ch12 --report -o r.html", "figures and pictures of the chapter"),
 )
-def download(setup: Setup, job: str, *, out: Path | None, pages: Sequence[int], artifact: str, report: bool) -> None:
+def download(
+    setup: Setup, job: str, *, out: Path | None, pages: Sequence[int], artifact: str | None, report: bool
+) -> None:
     """Take a job's files home, on any machine.
 
     The archive is the server's own: pages, texts such as ComicInfo.xml, and nurie.json. Where the chapter was sent
     from this machine, `nurie wait JOB` writes it in its own structure.
     """
-    with setup.client() as client:
+    if artifact and not pages:
+        raise click.UsageError("--artifact wants --page")
+    if len(pages) > 1 and out is not None and out.suffix and not out.is_dir():
+        raise click.UsageError(f"{out}: several pages do not go into one file: name a folder")
+    with setup.client(patience_s=PATIENCE_S) as client:
         found = client.job(find_job(client, job))
         title = _file_title(found)
         if report:
@@ -129,7 +136,7 @@ def download(setup: Setup, job: str, *, out: Path | None, pages: Sequence[int], 
             client.save(f"/v1/jobs/{found.id}/report", path)
             click.echo(path)
         elif pages:
-            for path in _save_pages(client, found, pages, artifact, out):
+            for path in _save_pages(client, found, pages, artifact or "final", out):
                 click.echo(path)
         else:
             suffix = found.params.get("archive", "cbz") if found.kind == "colorize" else "zip"
@@ -230,7 +237,7 @@ def _save_pages(client: Client, job: Job, numbers: Sequence[int], artifact: str,
             raise InputError(f"page {number} has no {artifact} yet; there is {there}")
         stem = page.name.rpartition("/")[2].rpartition(".")[0]
         name = free_name(f"{stem}-{artifact}{_suffix(job, page, artifact)}", taken)
-        path = _place(out if len(numbers) == 1 or out is None or not out.suffix else out.parent, name)
+        path = _place(out, name)
         client.save(page.artifacts[artifact], path)
         saved.append(path)
     return saved

@@ -9,6 +9,8 @@ import click
 from nurie_client.cli import colorize, correct, jobs, others
 from nurie_client.cli.setup import Group, Setup, with_examples
 
+PASSED_ON = ("models", "admin")
+
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--server", metavar="URL", help="Address of the server; else NURIE_SERVER, nurie.toml, this machine.")
@@ -30,12 +32,31 @@ def cli(ctx: click.Context, server: str | None) -> None:
     ctx.obj = Setup(server)
 
 
+def _takes_server(command: click.Command) -> None:
+    """Let `--server` stand behind a command, too: that is where people type it."""
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            _takes_server(one)
+    elif command.name not in PASSED_ON:
+        command.params.append(
+            click.Option(
+                ["--server"], metavar="URL", expose_value=False, callback=_set_server, help="Address of the server."
+            )
+        )
+
+
+def _set_server(ctx: click.Context, _: click.Parameter, server: str | None) -> None:
+    if server is not None:
+        ctx.find_object(Setup).asked_server = server  # type: ignore[union-attr]
+
+
 for command in (
     colorize.colorize, colorize.wait, others.watch,
     jobs.list_jobs, jobs.status, jobs.cancel, jobs.retry, jobs.download, jobs.delete,
-    correct.hints, correct.rerun, correct.recolour, correct.series,
+    correct.hints, correct.rerun, correct.palette, correct.recolour, correct.series,
     others.evaluate, others.login, others.logout, others.doctor, others.completion, others.models, others.admin,
 ):  # fmt: skip
+    _takes_server(command)
     cli.add_command(command)
 
 

@@ -18,8 +18,9 @@ from rich.text import Text
 from nurie_client.chapters import find_chapters
 from nurie_client.cli.colorize import order_options, read_order
 from nurie_client.cli.jobs import json_option
-from nurie_client.cli.setup import FAILED, INTERRUPTED, Setup, show_json, with_examples
+from nurie_client.cli.setup import FAILED, INTERRUPTED, SHORT_PATIENCE_S, Setup, show_json, with_examples
 from nurie_client.client import Client
+from nurie_client.connection import PATIENCE_S
 from nurie_client.doctor import Finding, examine
 from nurie_client.errors import InputError
 from nurie_client.notes import Notes
@@ -59,7 +60,7 @@ def watch(setup: Setup, inbox: Path, outbox: Path, settle: float, **asked: Any) 
     def say(text: str) -> None:
         setup.say(f"{time.strftime('%H:%M:%S')} {text}")
 
-    with setup.client(say) as client:
+    with setup.client(say, PATIENCE_S) as client:
         order, _ = read_order(setup, asked)
         watcher = Watcher(client, Notes(), order, inbox, outbox, say=say, settled_s=settle)
         say(f"watching {inbox}")
@@ -100,7 +101,7 @@ def evaluate(
 
     REAL and OUTPUT are folders, archives or pictures.
     """  # fmt: skip
-    with setup.client() as client:
+    with setup.client(patience_s=PATIENCE_S) as client:
         sent = client.evaluate(_pictures(real), _pictures(output), [Source.file(path) for path in references])
         setup.say(f"job {sent.id}")
         *_, (job, _) = client.follow(sent.id)
@@ -118,12 +119,18 @@ def evaluate(
 
 
 @click.command()
-@click.option("--key", prompt="API key", hide_input=True, envvar="NURIE_KEY", help="Asked for where it is not given.")
+@click.option("--key", envvar="NURIE_KEY", help="Asked for where it is not given; read from a pipe.")
 @click.pass_obj
-def login(setup: Setup, key: str) -> None:
+def login(setup: Setup, key: str | None) -> None:
     """Keep an API key for this server, in a file that only you may read. NURIE_KEY goes over it."""
-    with Client(setup.server, key.strip(), notify=setup.say) as client:
+    if key is None:
+        is_typed = sys.stdin.isatty()
+        key = click.prompt("API key", hide_input=True, err=True) if is_typed else sys.stdin.readline()
+    with Client(setup.server, key.strip(), notify=setup.say, patience_s=SHORT_PATIENCE_S) as client:
         tenant = client.tenant()
+    if tenant.key is None:
+        setup.say(f"{setup.server} asks for no key; nothing is kept")
+        return
     file = keep_key(setup.server, key.strip())
     setup.say(f"{setup.server} knows you as {tenant.id}; the key is kept in {file}")
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ from nurie_client.records import Job
 
 ID_CHARS: Final = 32
 JOBS_SEARCHED: Final = 500
+SHORT_PATIENCE_S: Final = 15.0
+LEAST_PREFIX: Final = 8
 SUCCEEDED, FAILED, PARTIAL, INTERRUPTED = 0, 1, 3, 130
 """Exit codes; 2 is for what was typed wrongly."""
 
@@ -51,8 +54,9 @@ class Setup:
     def server(self) -> str:
         return choose_server(self.asked_server, self.project)
 
-    def client(self, notify: Notify | None = None) -> Client:
-        return Client(self.server, find_key(self.server), notify=notify or self.say)
+    def client(self, notify: Notify | None = None, patience_s: float = SHORT_PATIENCE_S) -> Client:
+        """`patience_s`: short where somebody sits and waits for an answer, long where a chapter is under way."""
+        return Client(self.server, find_key(self.server), notify=notify or self.say, patience_s=patience_s)
 
     def say(self, text: str) -> None:
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -100,20 +104,27 @@ def explain(error: NurieError) -> str:  # noqa: PLR0911  a table, in words
 
 
 def find_job(client: Client, text: str) -> str:
-    """The id that somebody means: an id, `last`, or the name of a chapter, the latest of that name."""
+    """The id that somebody means: an id or its beginning, `last`, or a chapter's name, the latest of that name."""
     if len(text) == ID_CHARS and set(text) <= set("0123456789abcdef"):
         return text
-    for number, job in enumerate(client.jobs()):
+    begin_so = []
+    for job in islice(client.jobs(), JOBS_SEARCHED):
         if text in ("last", job.name):
             return job.id
-        if number >= JOBS_SEARCHED:
-            break
-    raise InputError(f"no job is called {text!r}: `nurie jobs` lists them")
+        if len(text) >= LEAST_PREFIX and job.id.startswith(text):
+            begin_so.append(job.id)
+    if len(begin_so) == 1:
+        return begin_so[0]
+    if begin_so:
+        raise InputError(f"{len(begin_so)} jobs have ids that begin with {text}: write more of it")
+    raise InputError(
+        "there are no jobs yet" if text == "last" else f"no job is called {text!r}: `nurie jobs` lists them"
+    )
 
 
 def take_home(text: str) -> str:
     """How to go on, with the job as somebody named it."""
-    return f"`nurie wait {shlex.quote(text)}` takes them home"
+    return f"`nurie wait {shlex.quote(text)}` takes the chapter home"
 
 
 def parse_param(text: str) -> tuple[str, Any]:
