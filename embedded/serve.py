@@ -14,6 +14,7 @@ WELCOME = """
   Nurie runs on {url}
 
   A browser:  {url}/
+  A terminal: ./nurie colorize ch12.cbz -r coloured.png --server {url}
   OpenAPI:    {url}/openapi.json
   curl:       curl -F pages=@page.png -F references=@coloured.png {url}/v1/jobs
               curl {url}/v1/jobs/JOB
