@@ -89,8 +89,8 @@ class Chapter:
 
     @property
     def outline(self) -> str:
-        """SHA-256 of the names and sizes of all files: another chapter, another outline."""
-        told = "\n".join(f"{entry.size} {entry.name}" for entry in self.entries)
+        """SHA-256 of the names and sizes of the pages: another chapter, another outline."""
+        told = "\n".join(f"{entry.size} {entry.name}" for entry in self.pages)
         return hashlib.sha256(told.encode()).hexdigest()
 
     def source(self, entry: Entry) -> Source:
@@ -175,10 +175,15 @@ def _expand(inputs: Iterable[str | Path]) -> Iterator[Path]:
 
 
 def _is_result_of_another(path: Path, names: set[Path]) -> bool:
-    if not path.stem.endswith(MARK):
+    stem = _stem(path)
+    if not stem.endswith(MARK):
         return False
-    stem = path.stem.removesuffix(MARK)
-    return any(other.stem == stem and other.parent == path.parent for other in names)
+    made_of = stem.removesuffix(MARK)
+    return any(_stem(other) == made_of and other.parent == path.parent for other in names)
+
+
+def _stem(path: Path) -> str:
+    return path.name if path.is_dir() else path.stem
 
 
 def _found(inputs: Iterable[str | Path]) -> Iterator[Path]:

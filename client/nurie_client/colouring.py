@@ -168,15 +168,17 @@ def take_home(client: Client, notes: Notes, run: Run) -> None:
                 run.fetched += 1
             return entries[page.number - 1].name, coloured
 
+        def note(files: Mapping[Path, Path]) -> None:
+            with suppress(OSError):  # a machine without a home asks before it writes over it
+                notes.keep_written(run.target.path, run.chapter.inputs[0], files)
+
         coloured = dict(run_all(fetch, done))
         run.phase = "writing"
-        written = write_chapter(run.chapter, run.target, coloured, kept)
+        written = write_chapter(run.chapter, run.target, coloured, kept, note)
     except OSError as error:
         raise OutputError(f"{error.filename or folder} cannot be written: {error.strerror or error}") from None
     shutil.rmtree(folder, ignore_errors=True)
     run.output = written.path
-    with suppress(OSError):  # a machine without a home asks before it writes over it
-        notes.keep_written(run.target.path, written.files)
 
 
 def _scratch(target: Target, job: Job) -> Path:

@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import tempfile
+import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -46,6 +47,7 @@ class Notes:
         """`folder`: where they lie; by default the user's own place for such (`XDG_STATE_HOME`)."""
         self._folder = (folder or user_state_path("nurie")) / "jobs"
         self._written = self._folder.with_name("written")
+        self._lock = threading.Lock()
 
     def keep(self, note: Note) -> None:
         """Raises OSError."""
@@ -73,18 +75,41 @@ class Notes:
             with suppress(OSError):
                 (self._folder / f"{job_id}.json").unlink(missing_ok=True)
 
-    def keep_written(self, target: Path, files: Iterable[Path]) -> None:
-        """Remember the files of a result as they are now. Raises OSError."""
-        stamps = {os.fsdecode(file.absolute()): _stamp(file) for file in files}
-        write_atomically(self._written_file(target), json.dumps(stamps))
+    def keep_written(self, target: Path, source: Path, files: Mapping[Path, Path]) -> None:
+        """Remember the files of a result that is about to be put in place.
 
-    def is_as_written(self, target: Path, file: Path) -> bool:
-        """Whether a file is of a result of ours, and nobody has changed it since."""
+        What is there now stays known, too: a break may come before it is replaced.
+
+        Args:
+            target: the archive, folder or page.
+            source: the chapter that it is made of.
+            files: the name that each is to have → where it lies now; its size and time stay the same.
+
+        Raises:
+            OSError: it cannot be written down.
+        """
+        with self._lock:
+            known = self._stamps(target)
+            for file, part in files.items():
+                name = os.fsdecode(file.absolute())
+                stamp: list[int | str] = [*_stamp(part), os.fsdecode(source.absolute())]
+                known[name] = [*known.get(name, [])[-1:], stamp]
+            write_atomically(self._written_file(target), json.dumps(known))
+
+    def is_as_written(self, target: Path, source: Path, file: Path) -> bool:
+        """Whether a file is of a result that we made of this very chapter, and nobody has changed it since."""
         try:
-            stamps = json.loads(self._written_file(target).read_text(encoding="utf-8"))
-            return bool(stamps.get(os.fsdecode(file.absolute())) == _stamp(file))
-        except (OSError, ValueError, AttributeError):
+            stamp = [*_stamp(file), os.fsdecode(source.absolute())]
+        except OSError:
             return False
+        return stamp in self._stamps(target).get(os.fsdecode(file.absolute()), [])
+
+    def _stamps(self, target: Path) -> dict[str, list[list[int | str]]]:
+        try:
+            known = json.loads(self._written_file(target).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return known if isinstance(known, dict) else {}
 
     def _written_file(self, target: Path) -> Path:
         digest = hashlib.sha256(os.fsencode(target.absolute())).hexdigest()

@@ -31,10 +31,11 @@ class Form(Enum):
 
 @dataclass(frozen=True)
 class Target:
-    """Where a chapter goes; `path` is the archive, the folder or the single page."""
+    """Where a chapter goes: `path` is an archive, a folder or a single page; pages in colour have `suffix`."""
 
     path: Path
     form: Form
+    suffix: str = ".png"
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,23 @@ class Written:
     path: Path
     names: tuple[str, ...]
 
-    @property
-    def files(self) -> list[Path]:
-        """The file, or those of the folder."""
-        if not self.path.is_dir():
-            return [self.path]
-        return [self.path / name for name in self.names if not name.endswith("/")]
 
-
-def choose_targets(chapters: Sequence[Chapter], out: Path | None, references: Iterable[Path] = ()) -> list[Target]:
+def choose_targets(
+    chapters: Sequence[Chapter],
+    out: Path | None,
+    references: Iterable[Path] = (),
+    *,
+    suffix: str = ".png",
+    is_shelf: bool = False,
+) -> list[Target]:
     """One for each chapter: beside it where nothing is said; otherwise into the folder, or the file, `out`.
+
+    Args:
+        chapters: to be written.
+        out: where to.
+        references: files that must stay, too.
+        suffix: of pages in colour.
+        is_shelf: `out` is for many chapters, one after the other: each has a folder of its own in it.
 
     Raises:
         InputError: several chapters into one file; two results in one place; or a result where a chapter or a
@@ -70,7 +78,10 @@ def choose_targets(chapters: Sequence[Chapter], out: Path | None, references: It
     single = len(chapters) == 1
     if out is not None and not single and out.suffix.lower() in (*ARCHIVE_SUFFIXES, *PICTURE_SUFFIXES):
         raise InputError(f"{out}: {len(chapters)} chapters do not go into one file: name a folder")
-    targets = [_beside(chapter) if out is None else _in(chapter, out, single) for chapter in chapters]
+    targets = [
+        _beside(chapter, suffix) if out is None else _in(chapter, out, suffix, single and not is_shelf)
+        for chapter in chapters
+    ]
     check_targets(list(zip(chapters, targets, strict=True)), references)
     return targets
 
@@ -93,27 +104,41 @@ def check_targets(pairs: Sequence[tuple[Chapter, Target]], references: Iterable[
                 raise InputError(f"{file} would be written over: choose another place with -o")
 
 
-def check_free(chapter: Chapter, target: Target, is_as_written: Callable[[Path, Path], bool]) -> None:
+def check_free(chapter: Chapter, target: Target, is_as_written: Callable[[Path, Path, Path], bool]) -> None:
     """Whether a result may be written there, before anything is done for it.
 
     Args:
-        is_as_written: whether a file of a target is as we wrote it: that may be replaced.
+        chapter: what is to be written.
+        target: where to.
+        is_as_written: whether a file of a target is as we wrote it, of this chapter: that may be replaced.
 
     Raises:
-        InputError: somebody else's file is there, or one of ours that somebody has changed.
+        InputError: somebody else's file is there, another chapter's, or one of ours that somebody has changed.
         OutputError: the folder may not be written to.
     """
-    for file in _results(chapter, target):
-        if file.exists() and not is_as_written(target.path, file):
-            raise InputError(
-                f"{file} is there already, and not as nurie wrote it: -o names another place, --force writes over it"
-            )
-    folder = next(parent for parent in target.path.absolute().parents if parent.exists())
+    path = target.path.absolute()
+    try:
+        for file in _results(chapter, target):
+            if file.exists() and not is_as_written(target.path, chapter.inputs[0], file):
+                raise InputError(
+                    f"{file} is there already, and not as nurie wrote it of this chapter: -o names another place, "
+                    "--force writes over it"
+                )
+        places = (path, *path.parents) if target.form is Form.FOLDER else path.parents
+        folder = next(place for place in places if place.exists())
+    except OSError as error:
+        raise OutputError(f"{target.path} cannot be written: {error.strerror or error}") from None
     if not os.access(folder, os.W_OK):
         raise OutputError(f"the folder {folder} may not be written to: choose another place with -o")
 
 
-def write_chapter(chapter: Chapter, target: Target, coloured: Mapping[str, Coloured], kept: set[str]) -> Written:
+def write_chapter(
+    chapter: Chapter,
+    target: Target,
+    coloured: Mapping[str, Coloured],
+    kept: set[str],
+    note: Callable[[Mapping[Path, Path]], None],
+) -> Written:
     """Write a chapter: pages in colour, others byte for byte, everything else untouched.
 
     An archive is complete or not there; so is each file of a folder.
@@ -124,6 +149,7 @@ def write_chapter(chapter: Chapter, target: Target, coloured: Mapping[str, Colou
         coloured: by the name of the page.
         kept: names of the pages that stay as they are, having been in colour already. Pages that are neither are
             left out: they failed.
+        note: told, when all is written and before anything is put in place: the file → where it lies still.
 
     Raises:
         OutputError: the disk is full, or may not be written to.
@@ -131,63 +157,82 @@ def write_chapter(chapter: Chapter, target: Target, coloured: Mapping[str, Colou
     """
     pieces = list(_pieces(chapter, coloured, kept))
     path = target.path
+    if target.form is Form.PAGE:
+        path = path.with_name(with_format(path.name, Path(pieces[0].name).suffix))
+        if pieces[0].file is None and any(_is_same_file(file, path) for file in chapter.inputs):
+            return Written(path, (path.name,))  # it was in colour already, and is where it shall be
+    files = [path]
+    if target.form is Form.FOLDER:
+        files = [path / piece.name for piece in pieces if not piece.entry.is_folder]
+    parts = {file: _part_of(file) for file in files}
     try:
-        match target.form:
-            case Form.ARCHIVE:
-                _write_archive(chapter, path, pieces)
-            case Form.FOLDER:
-                _write_folder(path, pieces)
-            case Form.PAGE:
-                path = path.with_name(with_format(path.name, Path(pieces[0].name).suffix))
-                _write_file(path, pieces[0])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            match target.form:
+                case Form.ARCHIVE:
+                    _write_archive(chapter, parts[path], pieces)
+                case Form.PAGE:
+                    _write_file(parts[path], pieces[0])
+                case Form.FOLDER:
+                    _write_folder(path, pieces)
+            note(parts)
+            for file, part in parts.items():
+                part.replace(file)
+        finally:
+            for part in parts.values():
+                part.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{target.path} cannot be written: {error.strerror or error}") from None
     return Written(path, tuple(piece.name for piece in pieces))
 
 
-def _beside(chapter: Chapter) -> Target:
+def _part_of(path: Path) -> Path:
+    """What a file is called until it is complete."""
+    return path.with_name(f".{path.name}.part")
+
+
+def _beside(chapter: Chapter, suffix: str) -> Target:
     if chapter.is_archive:
-        return Target(chapter.path.with_stem(chapter.path.stem + MARK), Form.ARCHIVE)
+        return Target(chapter.path.with_stem(chapter.path.stem + MARK), Form.ARCHIVE, suffix)
     if chapter.is_folder:
         path = chapter.path.resolve()
-        return Target(path.with_name(path.name + MARK), Form.FOLDER)
+        return Target(path.with_name(path.name + MARK), Form.FOLDER, suffix)
     if len(chapter.files) == 1:
-        return Target(chapter.files[0].with_stem(chapter.files[0].stem + MARK), Form.PAGE)
-    return Target(chapter.path / MARK.lstrip("-"), Form.FOLDER)
+        return Target(chapter.files[0].with_stem(chapter.files[0].stem + MARK), Form.PAGE, suffix)
+    return Target(chapter.path / MARK.lstrip("-"), Form.FOLDER, suffix)
 
 
-def _in(chapter: Chapter, out: Path, single: bool) -> Target:
+def _in(chapter: Chapter, out: Path, page_suffix: str, single: bool) -> Target:
     suffix = out.suffix.lower()
     if suffix in OTHER_ARCHIVES and not out.is_dir():
         raise InputError(f"{out}: archives are written as .cbz or .zip")
     if single and suffix in ARCHIVE_SUFFIXES and not out.is_dir():
-        return Target(out, Form.ARCHIVE)
+        return Target(out, Form.ARCHIVE, page_suffix)
     if single and suffix in PICTURE_SUFFIXES and not out.is_dir():
         if len(chapter.entries) > 1:
             raise InputError(f"{out}: a chapter does not go into one picture: name a folder or an archive")
         if not any(suffix in suffixes for suffixes in FORMAT_SUFFIXES.values()):
             raise InputError(f"{out}: results are {', '.join(FORMAT_SUFFIXES)}")
-        return Target(out, Form.PAGE)
+        return Target(out, Form.PAGE, suffix)
     if chapter.is_archive:
-        return Target(out / chapter.path.name, Form.ARCHIVE)
-    return Target(out if single or chapter.is_loose else out / chapter.title, Form.FOLDER)
+        return Target(out / chapter.path.name, Form.ARCHIVE, page_suffix)
+    return Target(out if single or chapter.is_loose else out / chapter.title, Form.FOLDER, page_suffix)
 
 
 def _results(chapter: Chapter, target: Target) -> Iterator[Path]:
-    """Every file that may be written."""
+    """Every file that may be written: a page has the suffix of its format, or its own where it stays as it is."""
     if target.form is Form.ARCHIVE:
         yield target.path
-        return
-    if target.form is Form.PAGE:
-        yield from {
-            target.path.with_name(with_format(target.path.name, suffix))
-            for suffix in (*(suffixes[0] for suffixes in FORMAT_SUFFIXES.values()), chapter.files[0].suffix.lower())
-        }
-        return
-    for entry in chapter.entries:
-        yield target.path / entry.name
-        if entry.is_page:
-            yield from (target.path / with_format(entry.name, suffixes[0]) for suffixes in FORMAT_SUFFIXES.values())
+    elif target.form is Form.PAGE:
+        yield target.path.with_name(with_format(target.path.name, target.suffix))
+        as_it_is = target.path.with_name(with_format(target.path.name, Path(chapter.pages[0].name).suffix.lower()))
+        if not any(_is_same_file(file, as_it_is) for file in chapter.inputs):
+            yield as_it_is
+    else:
+        for entry in chapter.entries:
+            yield target.path / entry.name
+            if entry.is_page:
+                yield target.path / with_format(entry.name, target.suffix)
 
 
 def _is_same_file(one: Path, other: Path) -> bool:
@@ -229,19 +274,13 @@ def _pieces(chapter: Chapter, coloured: Mapping[str, Coloured], kept: set[str]) 
             yield _Piece(entry.name, entry, None)
 
 
-def _write_archive(chapter: Chapter, path: Path, pieces: Sequence[_Piece]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with zipfile.ZipFile(part, "w") as archive:
-            archive.comment = chapter.comment
-            for piece in pieces:
-                with archive.open(_describe(piece), "w", force_zip64=piece.entry.size > zipfile.ZIP64_LIMIT) as to:
-                    if not piece.entry.is_folder:
-                        _copy(piece, to)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def _write_archive(chapter: Chapter, part: Path, pieces: Sequence[_Piece]) -> None:
+    with zipfile.ZipFile(part, "w") as archive:
+        archive.comment = chapter.comment
+        for piece in pieces:
+            with archive.open(_describe(piece), "w", force_zip64=piece.entry.size > zipfile.ZIP64_LIMIT) as to:
+                if not piece.entry.is_folder:
+                    _copy(piece, to)
 
 
 def _describe(piece: _Piece) -> zipfile.ZipInfo:
@@ -265,18 +304,13 @@ def _write_folder(folder: Path, pieces: Sequence[_Piece]) -> None:
         if piece.entry.is_folder:
             path.mkdir(parents=True, exist_ok=True)
         else:
-            _write_file(path, piece)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            _write_file(_part_of(path), piece)
 
 
-def _write_file(path: Path, piece: _Piece) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        with part.open("wb") as to:
-            _copy(piece, to)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+def _write_file(part: Path, piece: _Piece) -> None:
+    with part.open("wb") as to:
+        _copy(piece, to)
 
 
 def _copy(piece: _Piece, to: IO[bytes]) -> None:

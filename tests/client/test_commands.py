@@ -114,6 +114,55 @@ def test_a_retouched_page_of_a_folder_is_not_written_over(shell: Shell):
     assert (shell.folder / "ch-coloured" / "1.png").read_bytes() == b"retouched"
 
 
+def test_a_break_while_a_folder_is_put_in_place_is_gone_on_from(shell: Shell):
+    """Some files are the new ones already, others the old ones: both are ours."""
+    (shell.folder / "ch").mkdir()
+    for number in (1, 2):
+        (shell.folder / "ch" / f"{number}.png").write_bytes(draw_page(80_000 + number))
+    assert shell.run("colorize", "ch", "-r", "cover.png").code == 0
+    old = (shell.folder / "ch-coloured" / "2.png").read_bytes()
+    os.link(shell.folder / "ch-coloured" / "2.png", shell.folder / "old")
+    assert shell.run("rerun", "last", "2", "--set", "saturation=1.0").code == 0
+    assert shell.run("wait", "ch").code == 0
+    (shell.folder / "old").replace(shell.folder / "ch-coloured" / "2.png")
+    assert (shell.folder / "ch-coloured" / "2.png").read_bytes() == old
+    assert shell.run("wait", "ch").code == 0
+
+
+def test_one_shelf_for_many_chapters_takes_them_all(shell: Shell):
+    (shell.folder / "nurie.toml").write_text('references = ["cover.png"]\nout = "coloured"\n')
+    for name, seed in (("ch1", 1), ("ch2", 2)):
+        (shell.folder / name).mkdir()
+        (shell.folder / name / "001.png").write_bytes(draw_page(seed))
+        assert shell.run("colorize", name).code == 0
+    for name, seed in (("ch1", 1), ("ch2", 2)):
+        page = (shell.folder / "coloured" / name / "001.png").read_bytes()
+        assert is_same_picture(page, expect_coloured(draw_page(seed)))
+    same_place = shell.run("colorize", "ch2", "-o", "coloured/ch1")
+    assert (same_place.code, "is there already" in same_place.err) == (1, True), "another chapter's is not written over"
+
+
+def test_pages_into_one_folder_one_by_one_stay_ours(shell: Shell):
+    for number in (1, 2):
+        (shell.folder / f"{number}.png").write_bytes(draw_page(number))
+    for number in (1, 2, 1):
+        assert shell.run("colorize", f"{number}.png", "-r", "cover.png", "-o", "done").code == 0
+    for picture_format in ("webp", "png"):
+        assert shell.run("colorize", "1.png", "-r", "cover.png", "-o", "done", "--format", picture_format).code == 0
+
+
+def test_a_folder_of_one_page_goes_into_a_picture_and_a_page_into_another_format(shell: Shell):
+    (shell.folder / "ch").mkdir()
+    (shell.folder / "ch" / "1.png").write_bytes(draw_page(1))
+    assert shell.run("colorize", "ch", "-r", "cover.png", "-o", "x.png").code == 0
+    (shell.folder / "7.jpg").write_bytes(draw_page(7, kind="JPEG"))
+    (shell.folder / "7.webp").write_bytes(b"something else")
+    assert shell.run("colorize", "7.jpg", "-r", "cover.png", "-o", "7.png").code == 0
+    (shell.folder / "c.jpg").write_bytes(kept := draw_page(8, kind="JPEG", colour=True))
+    assert shell.run("colorize", "c.jpg", "-r", "cover.png", "-o", "c.png").code == 0
+    assert (shell.folder / "c.jpg").read_bytes() == kept
+
+
 def test_a_damaged_archive_among_others_ends_nothing_else(shell: Shell):
     (path,) = simple("1.png").make(shell.folder)
     (shell.folder / "broken.cbz").write_bytes(b"junk")

@@ -1,7 +1,8 @@
 """`nurie colorize`, `nurie wait`: chapters to the server and back."""
 
+import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,10 @@ def colorize(
     if name and len(chapters) > 1:
         raise click.UsageError("--name is for one chapter")
     order, references = read_order(setup, asked, name=name, again=again)
-    targets = choose_targets(chapters, out if out is not None else setup.project.out, references)
+    suffix = format_suffix_of(order.params)
+    is_shelf = out is None
+    place = out if out is not None else setup.project.out
+    targets = choose_targets(chapters, place, references, suffix=suffix, is_shelf=is_shelf)
     if out is not None and targets[0].form is Form.PAGE:
         order = _in_format_of(order, out)
     notes = Notes()
@@ -123,7 +127,7 @@ def _prepare(
     ]
 
 
-def _anything(_target: Path, _file: Path) -> bool:
+def _anything(_target: Path, _source: Path, _file: Path) -> bool:
     return True
 
 
@@ -155,12 +159,20 @@ def wait(setup: Setup, jobs: Sequence[str], *, out: Path | None, force: bool, as
     noted = [(job, _note(notes, job)) for job in found]
     chapters = [reopen(note) for _, note in noted]
     if out:
-        targets = choose_targets(chapters, out)
+        targets = choose_targets(chapters, out, suffix=format_suffix_of(found[0].params))
     else:
-        targets = [Target(Path(note.out), Form[note.form]) for _, note in noted]
+        targets = [Target(Path(note.out), Form[note.form], format_suffix_of(job.params)) for job, note in noted]
         check_targets(list(zip(chapters, targets, strict=True)))
     runs = _prepare(chapters, targets, notes, force, found)
     follow_runs(setup, runs, lambda client, run: finish_chapter(client, notes, run), as_json=as_json, quiet=quiet)
+
+
+def format_suffix_of(params: Mapping[str, Any]) -> str:
+    """What pages in colour have, by the parameter `format`. Raises InputError."""
+    chosen = str(params.get("format", "png"))
+    if chosen not in FORMAT_SUFFIXES:
+        raise InputError(f"format: {chosen!r} is none of {', '.join(FORMAT_SUFFIXES)}")
+    return FORMAT_SUFFIXES[chosen][0]
 
 
 def _note(notes: Notes, job: Job) -> Note:
@@ -176,7 +188,7 @@ def reopen(note: Note) -> Chapter:
     """The chapter that a job was made of. Raises InputError: it is gone, or another one lies there."""
     paths = [Path(text) for text in note.inputs]
     instead = f"`nurie download {note.job_id}` takes the server's own archive"
-    if missing := [path for path in paths if not path.exists()]:
+    if missing := [path for path in paths if not os.path.lexists(path)]:
         raise InputError(f"{missing[0]}, of which job {note.job_id} was made, is gone: {instead}")
     if len(paths) == 1 and paths[0].is_dir():
         chapter = open_folder(paths[0])
