@@ -35,6 +35,11 @@ class Ended:
         return json.loads(self.out)
 
 
+def _hear_interrupts() -> None:
+    # What runs in the background of a shell has Ctrl-C ignored, and hands that on.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 class Shell:
     """Runs `nurie` in a folder of its own, as a user does."""
 
@@ -52,7 +57,14 @@ class Shell:
     def start(self, *arguments: str | Path, **options: Any) -> subprocess.Popen[str]:
         command = [sys.executable, "-m", "nurie_client", *map(str, arguments)]
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        return subprocess.Popen(command, cwd=self.folder, env=self.environment, text=True, **{**streams, **options})
+        return subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            preexec_fn=_hear_interrupts,  # noqa: PLW1509  it does nothing that threads could disturb
+            **{**streams, **options},
+        )
 
     def run(self, *arguments: str | Path, stdin: str | None = None) -> Ended:
         process = self.start(*arguments, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL)

@@ -35,7 +35,7 @@ def test_progress_is_said_line_by_line_and_results_alone_go_to_standard_output(s
     (shell.folder / "1.png").write_bytes(draw_page(1))
     ended = shell.run("colorize", "1.png", "-r", "cover.png", "-o", "out.png")
     assert ended.out == "out.png\n"
-    assert "1: sending" in ended.err and "page 1 1.png: inknhue" in ended.err
+    assert "1: job" in ended.err and "page 1 1.png: inknhue" in ended.err
     assert "succeeded 1: 1 page coloured" in ended.err
     quiet = shell.run("colorize", "1.png", "-r", "cover.png", "-o", "out.png", "-q", "--again")
     assert quiet.err == "succeeded 1: 1 page coloured\n"
