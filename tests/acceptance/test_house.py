@@ -90,7 +90,7 @@ def test_every_picture_on_the_way_can_be_looked_at(house, done):
 def test_a_chapter_comes_home_with_a_report(house, done):
     job, _ = done
     assert job.error is None
-    reply = httpx.get(f"{house.services.base_url}{job['links']['report']}", follow_redirects=True)
+    reply = httpx.get(f"{house.services.base_url}{job.links['report']}", follow_redirects=True)
     assert reply.headers["Content-Type"] == "text/html; charset=utf-8"
     assert reply.headers["Content-Disposition"].startswith("attachment;")
     assert "<html" in reply.text
@@ -121,7 +121,7 @@ def test_the_same_chapter_again_is_only_linked(house, done, chapter):
 
 def test_a_corrected_hint_runs_its_page_again_from_s2p(house, done):
     job, pages = done
-    where = f"{house.services.base_url}{job['links']['pages']}/1"
+    where = f"{house.services.base_url}{job.links['pages']}/1"
     before = house.api.read(pages[0].artifacts["final"])
     hints = json.loads(house.api.read(pages[0].artifacts["hints"]))
     for hint in hints["hints"]:
