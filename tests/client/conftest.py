@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.client.pages import draw_page
+from tests.client.shapes import INFO, simple
 from tests.client.wire import Wire
 from tests.service import FAST_STAGES, PROCFILE, STAGES, Service
 
@@ -103,6 +104,17 @@ def service(tmp_path_factory: pytest.TempPathFactory, wire: Wire) -> Iterator[Se
 @pytest.fixture
 def shell(tmp_path: Path, service: Service, wire: Wire) -> Shell:
     return Shell(tmp_path, wire.url)
+
+
+@pytest.fixture
+def sent(shell: Shell) -> dict[str, str]:
+    """A chapter that has been coloured; what `--json` says of it."""
+    shape = simple("1.png", "2.png", extras={"ComicInfo.xml": INFO})
+    (path,) = shape.make(shell.folder)
+    path.rename(shell.folder / f"{shell.folder.name}.cbz")
+    ended = shell.run("colorize", f"{shell.folder.name}.cbz", "-r", "cover.png", "--json")
+    assert ended.code == 0, ended.err
+    return ended.told["chapters"][0]
 
 
 @pytest.fixture
