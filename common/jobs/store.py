@@ -14,11 +14,11 @@ from common.jobs.database import Database
 from common.jobs.deliveries import queue_news
 from common.jobs.ids import content_key, is_id, sha256_hex
 from common.jobs.models import WHOLE_SET, Attempt, Delivery, Job, Page, ReferenceModel, Series, Tenant
-from common.jobs.records import JobVersion, JobView, NewEvaluation, NewHints, NewJob, NewPage, PageVersion, SetView
+from common.jobs.queueing import first_missing_stage, new_page, queue_set, reopen, requeue, require_correctable
+from common.jobs.records import JobVersion, JobView, NewEvaluation, NewHints, NewJob, PageVersion, SetView
 from common.jobs.series import hold_series, lock_series_of, remember_colours, set_references
 from common.jobs.states import (
     JOB_ENDED,
-    JOB_OPEN,
     JobKind,
     JobStatus,
     ModelStatus,
@@ -27,7 +27,7 @@ from common.jobs.states import (
     page_sources,
 )
 from common.jobs.tenants import UNLIMITED, Limits, require_room
-from common.names import SET_ARTIFACTS, STAGE_ARTIFACTS, STAGES, TRAINING_VERSION, Artifact, Stage
+from common.names import TRAINING_VERSION, Artifact, Stage
 from common.params import TRAINING_PARAMS, JobParams, first_changed_stage
 
 NUMBERS_AT_ONCE = 500
@@ -128,8 +128,8 @@ class JobStore:
             )
             session.add(job)
             session.flush()
-            _queue_set(session, job)
-            session.add_all(_new_page(new.id, number, page, now) for number, page in enumerate(new.pages, 1))
+            queue_set(session, job)
+            session.add_all(new_page(new.id, number, page, now) for number, page in enumerate(new.pages, 1))
 
     def create_evaluation(self, new: NewEvaluation, limits: Limits = UNLIMITED) -> None:
         """Insert an evaluation in one transaction. Raises QuotaError, ConflictError (there already)."""
@@ -156,7 +156,7 @@ class JobStore:
             )
             session.add(job)
             session.flush()
-            _queue_set(session, job)
+            queue_set(session, job)
 
     def has_job(self, job_id: str) -> bool:
         with self._database.reading() as session:
@@ -247,12 +247,12 @@ class JobStore:
             ]
             if not failed:
                 return 0
-            _reopen(session, job)
+            reopen(session, job)
             pages = [page for page in failed if page.number != WHOLE_SET]
             if pages and job.model_key:
                 _ensure_model(session, job.model_key, time.time())
             for page in pages:
-                _requeue(page, _first_missing_stage(page))
+                requeue(page, first_missing_stage(page))
             return len(failed)
 
     def set_hints(
@@ -286,17 +286,17 @@ class JobStore:
                 return
             pages = _pages(session, job_id, sorted(new_hints))
             for page in pages:
-                _require_correctable(page)
+                require_correctable(page)
                 if page_params(job, page).stop_after == "cgan":
                     raise ConflictError(f"job {job_id} stops after cgan: hints would change nothing")
                 if new_hints[page.number].replaces not in (None, page.artifacts[Artifact.HINTS]["key"]):
                     raise ConflictError(f"page {page.number} has got other hints meanwhile: try again")
-            _reopen(session, job)
+            reopen(session, job)
             # In the order in which feeding locks: the whole set, which is opened above, before the tenant.
             require_room(session, tenant_id, limits, pages=len(new_hints))
             for page in pages:
                 page.artifacts = {**page.artifacts, Artifact.HINTS: new_hints[page.number].entry}
-                _requeue(page, Stage.S2P)
+                requeue(page, Stage.S2P)
 
     def set_params(self, tenant_id: str, job_id: str, number: int, params: JobParams) -> Stage | None:
         """Give one page other parameters; it runs again from the first stage that the change touches.
@@ -317,10 +317,10 @@ class JobStore:
                 raise ConflictError(f"{fixed} belong to the whole job: submit a new job to change them")
             if stage is None:
                 return None
-            _require_correctable(page)
-            _reopen(session, job)
+            require_correctable(page)
+            reopen(session, job)
             page.params = params.model_dump(mode="json")
-            _requeue(page, stage)
+            requeue(page, stage)
             return stage
 
     def delete_job(self, tenant_id: str, job_id: str) -> None:
@@ -406,64 +406,3 @@ def _ensure_model(session: Session, key: str, now: float) -> None:
     model.used_at = now
     if model.status == ModelStatus.FAILED:  # somebody asks again: it gets another chance
         model.status, model.failures, model.error_code, model.error_detail = ModelStatus.MISSING, 0, None, None
-
-
-def _new_page(job_id: str, number: int, page: NewPage, now: float, stage: Stage = Stage.CGAN) -> Page:
-    return Page(
-        job_id=job_id,
-        number=number,
-        name=page.name,
-        status=PageStatus.QUEUED,
-        stage=stage,
-        artifacts={} if page.source is None else {Artifact.SOURCE: page.source},
-        truth_key=page.truth_key,
-        truth_sha256=page.truth_sha256,
-        updated_at=now,
-    )
-
-
-def _queue_set(session: Session, job: Job) -> None:
-    """Have a job's pages scored together once all have ended: for the first time, or anew."""
-    if job.params.get("stop_after"):
-        return  # no page gets as far as to be scored
-    whole_set = session.get(Page, (job.id, WHOLE_SET), with_for_update=True)
-    if whole_set is None:  # of a new job, or of one from before there were reports
-        session.add(_new_page(job.id, WHOLE_SET, NewPage("set", None), time.time(), Stage.METRICS))
-    else:
-        _requeue(whole_set, Stage.METRICS)
-
-
-def _reopen(session: Session, job: Job) -> None:
-    """Have a job run again of which something is about to be queued again; the caller holds the job's row."""
-    if job.status not in JOB_OPEN:
-        if job.status not in job_sources(JobStatus.RUNNING):
-            raise ConflictError(f"job {job.id} is {job.status}: it cannot run again now")
-        job.status, job.finished_at, job.updated_at = JobStatus.RUNNING, None, time.time()
-    _queue_set(session, job)
-
-
-def _require_correctable(page: Page) -> None:
-    if page.status not in (PageStatus.SUCCEEDED, PageStatus.FAILED):
-        raise ConflictError(f"page {page.number} is {page.status}: it cannot be changed now")
-    if Artifact.HINTS not in page.artifacts:
-        raise ConflictError(f"page {page.number} has no hints yet: retry it first")
-
-
-def _requeue(page: Page, stage: Stage) -> None:
-    assert page.status != PageStatus.CANCELLED
-    later = STAGES[STAGES.index(stage) :]
-    gone = {artifact for due in later for artifact in STAGE_ARTIFACTS[due]}.union(SET_ARTIFACTS)
-    page.artifacts = {name: value for name, value in page.artifacts.items() if name not in gone}
-    page.status, page.stage, page.worker, page.lease_until = PageStatus.QUEUED, stage, None, None
-    page.attempt += 1  # a message of before, or who works on one still, must find nothing
-    page.failures, page.not_before, page.error_code, page.error_detail = 0, 0.0, None, None
-    page.timings = {name: value for name, value in page.timings.items() if name not in later}
-    page.weights = {name: value for name, value in page.weights.items() if name not in later}
-    page.metrics, page.updated_at = None, time.time()
-
-
-def _first_missing_stage(page: Page) -> Stage:
-    for stage in STAGES:
-        if any(artifact not in page.artifacts for artifact in STAGE_ARTIFACTS[stage]):
-            return stage
-    return Stage.METRICS
