@@ -7,19 +7,17 @@ import socket
 import tempfile
 import threading
 import time
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from bench.api.exchange import Connection, encode
 from bench.api.house import OUT, House
-from bench.api.submissions import BOUNDARY, make_page
+from bench.api.submissions import BOUNDARY, make_page, write_archive
 from bench.figures import Figure
 
 ARCHIVE_BYTES = 1_990_000_000
 """Just below the largest request that is taken."""
-PAGE_SIZE = (3000, 4200)
 MOST_MB = 300
 EVERY_S = 0.05
 FREE_BYTES = 4 * ARCHIVE_BYTES
@@ -32,7 +30,7 @@ def measure_archive() -> list[Figure]:
     reference = make_page(2, coloured=True)
     with tempfile.TemporaryDirectory(dir=OUT) as folder:
         file = Path(folder) / "chapter.cbz"
-        pages = _write(file)
+        pages = write_archive(file, ARCHIVE_BYTES)
         figures = [Figure(f"archive of {pages} pages", file.stat().st_size / 1e9, "GB")]
         for how, send in (("by signed URL", _upload), ("as multipart", _multipart)):
             with House(f"archive-{send.__name__.strip('_')}", control=False) as house:
@@ -44,15 +42,6 @@ def measure_archive() -> list[Figure]:
                     Figure(f"time of 2 GB {how}", seconds, "s"),
                 ]
     return figures
-
-
-def _write(file: Path) -> int:
-    page = make_page(1, coloured=True, size=PAGE_SIZE, quality=97)
-    count = ARCHIVE_BYTES // (len(page) + 200)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for number in range(1, count + 1):
-            archive.writestr(f"{number:04d}.jpg", page)
-    return count
 
 
 def _watch(house: House, send: Callable[[], None]) -> tuple[float, int]:

@@ -1,6 +1,9 @@
 """What the bench submits: drawn noise, as small as a small page."""
 
 import io
+import struct
+import zipfile
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -9,6 +12,7 @@ from bench.api.exchange import encode
 from bench.api.house import House
 
 PAGE_SIZE = (1000, 1400)
+LARGE_PAGE_SIZE = (3000, 4200)
 BOUNDARY = "nurie-bench"
 
 
@@ -21,6 +25,17 @@ def make_page(seed: int, *, coloured: bool = False, size: tuple[int, int] = PAGE
     buffer = io.BytesIO()
     (picture if coloured else picture.convert("L")).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
+
+
+def write_archive(file: Path, most_bytes: int) -> int:
+    """Large pages in colour, no two of the same bytes, up to this size in all; how many there are."""
+    page = make_page(1, coloured=True, size=LARGE_PAGE_SIZE, quality=97)
+    count = most_bytes // (len(page) + 200)
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        for number in range(1, count + 1):
+            # A comment segment behind the first marker.
+            archive.writestr(f"{number:04d}.jpg", page[:2] + b"\xff\xfe" + struct.pack(">HI", 6, number) + page[2:])
+    return count
 
 
 def encode_submission(house: House, page: bytes, reference: bytes) -> bytes:

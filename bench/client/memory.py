@@ -1,18 +1,15 @@
 """How much memory the command needs for an archive of 2 GB: sent, written again, and taken from the server."""
 
 import shutil
-import struct
 import time
-import zipfile
 from pathlib import Path
 
-from bench.api.submissions import make_page
+from bench.api.submissions import make_page, write_archive
 from bench.client.house import OUT, open_house, start_nurie
 from bench.figures import Figure
 from tests.client.wire import Wire
 
 ARCHIVE_BYTES = 2_000_000_000
-PAGE_SIZE = (3000, 4200)
 MOST_MB = 150
 FREE_BYTES = 8 * ARCHIVE_BYTES
 EVERY_S = 0.02
@@ -23,7 +20,7 @@ def measure_memory() -> list[Figure]:
         raise RuntimeError(f"this needs {FREE_BYTES / 1e9:g} GB of disk in {OUT}")
     with open_house("memory") as (_, wire, folder):
         (folder / "cover.png").write_bytes(make_page(5000, coloured=True))
-        pages = _write(folder / "ch12.cbz")
+        pages = write_archive(folder / "ch12.cbz", ARCHIVE_BYTES)
         size = (folder / "ch12.cbz").stat().st_size
         figures = [Figure(f"archive of {pages} pages", size / 1e9, "GB")]
         runs = {
@@ -36,17 +33,6 @@ def measure_memory() -> list[Figure]:
             bar = MOST_MB if "2 GB" in what else None
             figures += [Figure(f"{what}: memory, most", peak / 1e6, "MB", bar), Figure(f"{what}: time", seconds, "s")]
     return figures
-
-
-def _write(file: Path) -> int:
-    """Pages in colour, which pass through: what is measured is sending, and writing. All differ in their bytes."""
-    page = make_page(1, coloured=True, size=PAGE_SIZE, quality=97)
-    count = ARCHIVE_BYTES // (len(page) + 200)
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        for number in range(1, count + 1):
-            # A comment segment behind the first marker.
-            archive.writestr(f"{number:04d}.jpg", page[:2] + b"\xff\xfe" + struct.pack(">HI", 6, number) + page[2:])
-    return count
 
 
 def _run(wire: Wire, folder: Path, *arguments: str) -> tuple[float, int]:
