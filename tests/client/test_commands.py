@@ -52,6 +52,18 @@ def test_a_job_is_found_by_the_beginning_of_its_id(shell: Shell, sent):
     assert sent["job"] in shell.run("jobs").out
 
 
+def test_a_chapter_of_the_same_name_that_somebody_else_sent_since_is_not_taken_for_ours(shell: Shell, sent):
+    colleague = Shell(shell.folder, shell.environment["NURIE_SERVER"])
+    colleague.environment["XDG_STATE_HOME"] = str(shell.folder / "elsewhere")
+    (shell.folder / "theirs").mkdir()
+    (shell.folder / "theirs" / "1.png").write_bytes(draw_page(90_001))
+    named = ("--name", shell.folder.name)
+    theirs = colleague.run("colorize", "theirs", "-r", "cover.png", "--json", *named).told["chapters"][0]["job"]
+    for text in ("last", shell.folder.name):
+        assert json.loads(shell.run("status", text, "--json").out)["id"] == sent["job"]
+        assert json.loads(colleague.run("status", text, "--json").out)["id"] == theirs
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -33,7 +33,8 @@ job_argument = click.argument("job", metavar="JOB")
 def list_jobs(setup: Setup, status: str | None, limit: int, as_json: bool) -> None:
     """List your jobs, the newest first.
 
-    Other commands take a job by its id, by the name of its chapter (the latest of that name), or `last`.
+    Other commands take a job by its id, by the name of its chapter (the latest of that name), or `last`;
+    those that were sent from this machine go first.
     """
     with setup.client() as client:
         jobs = list(islice(client.jobs(status), limit))

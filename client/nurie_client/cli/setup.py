@@ -25,6 +25,7 @@ from nurie_client.errors import (
     UnauthorizedError,
     UnreachableError,
 )
+from nurie_client.notes import Notes
 from nurie_client.project import KEY_VARIABLE, Project, choose_server, find_key, find_project
 from nurie_client.records import Job
 
@@ -104,15 +105,22 @@ def explain(error: NurieError) -> str:  # noqa: PLR0911  a table, in words
 
 
 def find_job(client: Client, text: str) -> str:
-    """The id that somebody means: an id or its beginning, `last`, or a chapter's name, the latest of that name."""
+    """The id that somebody means: an id or its beginning, `last`, or a chapter's name, the latest of that name.
+
+    Jobs that were sent from this machine go first: a colleague may have sent a chapter of the same name since.
+    """
     if len(text) == ID_CHARS and set(text) <= set("0123456789abcdef"):
         return text
-    begin_so = []
+    notes, others, begin_so = Notes(), list[str](), list[str]()
     for job in islice(client.jobs(), JOBS_SEARCHED):
         if text in ("last", job.name):
-            return job.id
+            if notes.of_job(job.id):
+                return job.id
+            others.append(job.id)
         if len(text) >= LEAST_PREFIX and job.id.startswith(text):
             begin_so.append(job.id)
+    if others:
+        return others[0]
     if len(begin_so) == 1:
         return begin_so[0]
     if begin_so:
