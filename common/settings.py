@@ -113,6 +113,26 @@ class Settings(BaseSettings):
         description="Networks that callbacks may go to beside the Internet, such as 10.1.0.0/16 (docs/webhooks.md).",
     )
 
+    # Workers
+    device: str = Field(
+        "auto",
+        pattern=r"^(auto|cpu|cuda(:\d+)?)$",
+        description="Where networks run: auto takes a GPU where there is one; cpu; cuda or cuda:1 refuse to start without.",
+    )
+
+    # Sight: docs/operations.md says what is measured
+    metrics_host: str = Field("127.0.0.1", description="Address of the side port of workers and control.")
+    metrics_port: int | None = Field(
+        None, ge=1, le=65535, description="TCP port where a worker or control answers /metrics, /healthz and /readyz."
+    )
+    metrics_token: SecretStr | None = Field(
+        None, description="Bearer token that the API's /metrics asks for; with NURIE_AUTH=keys there is none without."
+    )
+    otlp_endpoint: str | None = Field(
+        None, description="URL of an OpenTelemetry collector, OTLP over HTTP: http://host:4318. None: no traces."
+    )
+    trace_ratio: float = Field(1.0, ge=0, le=1, description="Share of the jobs that are traced.")
+
     # Logs
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
     log_level: str = Field("INFO", description="Lowest level that is logged.")
