@@ -9,6 +9,7 @@ import sys
 from bench.engine.fairness import measure_shares, measure_waiting
 from bench.engine.house import OUT
 from bench.engine.overhead import measure_overhead
+from bench.engine.simulation import measure_simulation
 from bench.engine.throughput import measure_throughput
 from bench.parts import run_parts
 
@@ -17,6 +18,7 @@ PARTS = {
     "shares": measure_shares,
     "overhead": measure_overhead,
     "throughput": measure_throughput,
+    "simulation": measure_simulation,
 }
 
 
