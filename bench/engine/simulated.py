@@ -223,7 +223,7 @@ class SimulatedPools:
 
 def next_message(message: dict[str, Any]) -> tuple[str, str] | None:
     """What a worker sends when a task of a chain has ended: (queue, message); None after the last one."""
-    arguments, keywords, embed = json.loads(b64decode(message["body"]))
+    _, _, embed = json.loads(b64decode(message["body"]))
     if not embed.get("chain"):
         return None
     *rest, following = embed["chain"]  # Celery keeps what is left of a chain in reverse

@@ -13,7 +13,7 @@ from common.jobs.garbage import GarbageStore
 from common.logging import get_logger
 from common.names import JOB_CLASSES
 from common.settings import Settings
-from common.telemetry import DISPATCH_WAIT, DUTY_SECONDS, PAGES_SENT, REAPED, timed
+from common.telemetry import DISPATCH_WAIT, DUTY_CPU, DUTY_SECONDS, PAGES_SENT, REAPED, timed
 from storage.protocol import ObjectStore
 from workers.control.packaging import package_jobs
 from workers.control.sweeping import Sweeper, sweep_leftovers
@@ -78,15 +78,15 @@ class Control:
         return f"no round has ended for {silent_s:.0f} s" if silent_s > SILENT_S else None
 
     def _attempt(self, step: Callable[[], None]) -> None:
+        duty, cpu_s = step.__name__.lstrip("_"), time.thread_time()
         try:
-            with timed(DUTY_SECONDS.labels(step.__name__.lstrip("_")).observe):
+            with timed(DUTY_SECONDS.labels(duty).observe):
                 step()
         except Exception as error:  # noqa: BLE001  one duty that fails now must not keep the others from being done
             if isinstance(error, DatabaseError):
                 self._spare_until = time.monotonic() + self._grace_s
-            get_logger(__name__).warning(
-                "a duty of control failed; it is tried again", duty=step.__name__, exc_info=True
-            )
+            get_logger(__name__).warning("a duty of control failed; it is tried again", duty=duty, exc_info=True)
+        DUTY_CPU.labels(duty).inc(time.thread_time() - cpu_s)
 
     def _unpack(self) -> None:
         unpack_archives(self._dispatch, self._store, self._settings)
