@@ -89,11 +89,8 @@ clean: ## Delete environments, data, results and caches
 	rm -rf .venv .venvs var out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
-	@for file in requirements/*.in; do \
-	  $(UV) pip compile -q --override requirements/overrides.txt --python-version 3.11 --no-header --no-annotate --no-emit-index-url $$file -o $${file%.in}.txt; \
-	  sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' $${file%.in}.txt; \
-	done
+requirements: | $(UV) ## Pin requirements/*.in anew; pins stay as they are, but UPGRADE=1 or UPGRADE=package
+	@.venvs/uv/bin/python -m supply.requirements --upgrade "$(UPGRADE)"
 
 setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu
 	@tests/install_postgresql
