@@ -24,7 +24,7 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements bench-engine bench-api bench-page bench-client fuzz
+.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements licences sbom audit bench-engine bench-api bench-page bench-client fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -91,6 +91,9 @@ clean: ## Delete environments, data, results and caches
 
 requirements: | $(UV) ## Pin requirements/*.in anew; pins stay as they are, but UPGRADE=1 or UPGRADE=package
 	@.venvs/uv/bin/python -m supply.requirements --upgrade "$(UPGRADE)"
+
+licences: setup setup-tests .venvs/supply/.ready-cpu .venvs/fuzz/.ready-cpu ## Write docs/licences.md from what is installed
+	@.venvs/supply/bin/python -m supply.licences
 
 setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu
 	@tests/install_postgresql
