@@ -95,6 +95,9 @@ requirements: | $(UV) ## Pin requirements/*.in anew; pins stay as they are, but 
 licences: setup setup-tests .venvs/supply/.ready-cpu .venvs/fuzz/.ready-cpu ## Write docs/licences.md from what is installed
 	@.venvs/supply/bin/python -m supply.licences
 
+sbom: setup .venvs/client/.ready-cpu .venvs/supply/.ready-cpu ## Write a bill of materials (CycloneDX 1.6) for each environment to out/sbom
+	@.venvs/supply/bin/python -m supply.sbom
+
 setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu
 	@tests/install_postgresql
 	@tests/install_browser
