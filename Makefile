@@ -24,6 +24,9 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
+# Where known vulnerabilities are asked for, if not at osv.dev: OSV="--osv-url https://mirror.example.org/v1/query"
+OSV ?=
+
 .PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements licences sbom audit bench-engine bench-api bench-page bench-client fuzz
 
 help: ## Show this list
@@ -46,11 +49,12 @@ chaos: setup setup-tests ## Break the house while a chapter is under way; SEED= 
 fuzz: .venvs/fuzz/.ready-cpu ## Feed hostile archives and pictures to their readers; MINUTES=15, findings in out/fuzz
 	@.venvs/fuzz/bin/python -m tests.fuzz $(if $(MINUTES),--minutes "$(MINUTES)")
 
-lint: setup ## Check style, types and who may import whom
+lint: setup ## Check style, types, who may import whom, and known vulnerabilities where they can be asked for
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	@if .venv/bin/python -m supply.service $(OSV); then $(MAKE) --no-print-directory audit OSV="$(OSV) --forgiving"; else [ $$? -eq 3 ]; fi
 
 bench: setup ## Measure speed, memory and quality; figures in out/bench
 	@.venv/bin/python -m bench
@@ -98,7 +102,10 @@ licences: setup setup-tests .venvs/supply/.ready-cpu .venvs/fuzz/.ready-cpu ## W
 sbom: setup .venvs/client/.ready-cpu .venvs/supply/.ready-cpu ## Write a bill of materials (CycloneDX 1.6) for each environment to out/sbom
 	@.venvs/supply/bin/python -m supply.sbom
 
-setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu
+audit: .venvs/supply/.ready-cpu ## Look for known vulnerabilities of all that is pinned; fails where it cannot be asked for
+	@.venvs/supply/bin/python -m supply.audit $(OSV)
+
+setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu .venvs/supply/.ready-cpu
 	@tests/install_postgresql
 	@tests/install_browser
 
