@@ -52,11 +52,13 @@ def gather_rows(read: Mapping[str, Mapping[str, str]]) -> tuple[list[Row], list[
     by_hand = {name: entry["licence"] for name, entry in read.items()}
     rows, problems = [], []
     for pin, lists in sorted(gather_lists(name_sources()).items()):
-        if pin not in installed:
+        # What only other machines install (GPUs) may have been read by somebody.
+        if pin not in installed and pin.name not in by_hand:
             problems.append(f"{pin.name} {pin.version} of {', '.join(lists)} is not installed: make setup setup-tests")
             continue
         try:
-            rows.append(Row(pin, check_expression(tell_licence(installed[pin], by_hand)), tuple(lists)))
+            licence = tell_licence(installed[pin], by_hand) if pin in installed else by_hand[pin.name]
+            rows.append(Row(pin, check_expression(licence), tuple(lists)))
         except (UnknownLicenceError, ValueError) as problem:
             problems.append(str(problem))
     return rows, problems
@@ -106,7 +108,7 @@ def write_document(rows: Iterable[Row], table: Mapping[str, Any], deployed: Iter
         INTRODUCTION,
         "## Deployed\n",
         *write_rows(shipped),
-        "\n`base` is what every process has; `api` also holds the tools of `make lint` and `make test`.\n",
+        "\n`base` is what every process of the servers has; `api` is the environment that people work in.\n",
         *notes,
         "\n## Inside wheels\n",
         "Libraries that come in a package's wheel, with its own notices.\n",

@@ -7,8 +7,11 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
 
-# What only builds, tests and watches over Nurie. Every other list is deployed, and shares its versions with the others.
-ONLY_HERE = frozenset({"contract", "fuzz", "page", "s3test", "supply"})
+# What only tests and watches over Nurie; so does a list that includes one of them. Every other list is deployed.
+ONLY_HERE = frozenset({"contract", "fuzz", "page", "s3test", "supply", "test"})
+
+# Lists that share the environment at the root, where people work.
+AT_ROOT = frozenset({"api", "server"})
 
 PIN = re.compile(r"(?P<name>[A-Za-z0-9._-]+)(\[[^]]*])?==(?P<version>[^\s;+]+)")
 
@@ -27,13 +30,18 @@ def normalise(name: str) -> str:
 
 def name_sources(folder: Path = REQUIREMENTS) -> list[str]:
     """Name the lists that have a source (`*.in`), those that are deployed first."""
-    names = sorted(path.stem for path in folder.glob("*.in"))
-    return sorted(names, key=lambda name: name in ONLY_HERE)
+    return [*name_deployed(folder), *sorted(path.stem for path in folder.glob("*.in") if is_only_here(path))]
 
 
 def name_deployed(folder: Path = REQUIREMENTS) -> list[str]:
     """Name the lists that are deployed: on servers, or with teams."""
-    return [name for name in name_sources(folder) if name not in ONLY_HERE]
+    return sorted(path.stem for path in folder.glob("*.in") if not is_only_here(path))
+
+
+def is_only_here(source: Path) -> bool:
+    """Whether a list is for work on Nurie, and never deployed."""
+    included = re.findall(r"^-r (\S+)\.in", source.read_text(encoding="utf-8"), re.MULTILINE)
+    return source.stem in ONLY_HERE or any(name in ONLY_HERE for name in included)
 
 
 def parse_pins(text: str) -> list[Pin]:
@@ -49,4 +57,4 @@ def read_pins(name: str, folder: Path = REQUIREMENTS) -> list[Pin]:
 
 def environment(name: str, root: Path = ROOT) -> Path:
     """Say where the environment of a list lies."""
-    return root / ".venv" if name == "api" else root / ".venvs" / name
+    return root / ".venv" if name in AT_ROOT else root / ".venvs" / name

@@ -1,7 +1,7 @@
 """`make requirements`: pins requirements/*.in in requirements/*.txt, and changes no pin that nobody asked to change.
 
-All lists that are deployed are solved together first, so that a package which several of them hold has one version in
-all; each list is then written within these versions. The lists as they are say what is preferred: only what the
+All lists that are deployed are solved together first, then all others within their versions: a package has one version
+in every list, and no tool holds back what is deployed. The lists as they are say what is preferred: only what the
 sources no longer allow moves, or what `--upgrade` names. Nothing is written unless every list was solved.
 """
 
@@ -22,11 +22,10 @@ PLATFORM = ("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2
 BARE = ("--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links")
 
 
-def gather_seed(folder: Path) -> str:
-    """Gather what is pinned now, one version of each package: that of the first deployed list that has it."""
+def gather_seed(names: Iterable[str], folder: Path) -> str:
+    """Gather what is pinned now, one version of each package: that of the first list that has it."""
     pins: dict[str, str] = {}
-    for name in name_deployed(folder):
-        path = folder / f"{name}.txt"
+    for path in (folder / f"{name}.txt" for name in names):
         for pin in parse_pins(path.read_text(encoding="utf-8")) if path.exists() else []:
             pins.setdefault(pin.name, pin.version)
     return "".join(f"{name}=={version}\n" for name, version in sorted(pins.items()))
@@ -68,6 +67,29 @@ def solve(uv: Path, sources: Sequence[Path], output: Path, options: Sequence[str
     subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)  # noqa: S603
 
 
+def solve_together(
+    uv: Path, names: Sequence[str], output: Path, options: Sequence[str], folder: Path = REQUIREMENTS
+) -> list[str]:
+    """Solve several lists together.
+
+    Args:
+        uv: the program uv.
+        names: of the lists.
+        output: where the versions go, one a line.
+        options: for uv.
+        folder: where the sources and the lists lie.
+
+    Returns:
+        The options with which a list keeps to these versions.
+    """
+    output.write_text(gather_seed(names, folder), encoding="utf-8")
+    solve(uv, [folder / f"{name}.in" for name in names], output, options)
+    # Our own package's folder cannot be a constraint, and need not be one.
+    pins = parse_pins(clean(output.read_text(encoding="utf-8"), name_direct(folder)))
+    output.write_text("".join(f"{pin.name}=={pin.version}\n" for pin in pins), encoding="utf-8")
+    return [*options, "--constraint", str(output)]
+
+
 def pin_all(uv: Path, options: Sequence[str], folder: Path = REQUIREMENTS) -> list[str]:
     """Solve all lists and write those that change.
 
@@ -79,20 +101,15 @@ def pin_all(uv: Path, options: Sequence[str], folder: Path = REQUIREMENTS) -> li
     Returns:
         The names of the lists that changed.
     """
-    direct = name_direct(folder)
+    direct, solved = name_direct(folder), {}
     with tempfile.TemporaryDirectory() as temporary:
-        shared = Path(temporary) / "shared.txt"
-        shared.write_text(gather_seed(folder), encoding="utf-8")
-        solve(uv, [folder / f"{name}.in" for name in name_deployed(folder)], shared, options)
-        pins = parse_pins(clean(shared.read_text(encoding="utf-8"), direct))
-        # Our own package's folder cannot be a constraint, and need not be one.
-        shared.write_text("".join(f"{pin.name}=={pin.version}\n" for pin in pins), encoding="utf-8")
-        solved = {}
+        deployed = solve_together(uv, name_deployed(folder), Path(temporary) / "deployed", options, folder)
+        everywhere = solve_together(uv, name_sources(folder), Path(temporary) / "everywhere", deployed, folder)
         for name in name_sources(folder):
             written, draft = folder / f"{name}.txt", Path(temporary) / f"{name}.txt"
             before = written.read_text(encoding="utf-8") if written.exists() else ""
             draft.write_text(before, encoding="utf-8")
-            solve(uv, [folder / f"{name}.in"], draft, [*options, "--constraint", str(shared)])
+            solve(uv, [folder / f"{name}.in"], draft, everywhere)
             after = clean(draft.read_text(encoding="utf-8"), direct)
             if after != before:
                 solved[name] = after

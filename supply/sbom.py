@@ -35,6 +35,12 @@ def name_direct(source: Path) -> set[str]:
     return names
 
 
+def name_all(*lists: str) -> set[str]:
+    """Name all that lists hold, our own client among it."""
+    pinned = {pin.name for name in lists for pin in read_pins(name)}
+    return pinned.union(*(name_direct(REQUIREMENTS / f"{name}.in") for name in lists))
+
+
 def read_environment(python: Path, project: Path) -> dict[str, Any]:
     """Have cyclonedx-py read what is installed.
 
@@ -144,9 +150,8 @@ def write_bom(name: str) -> int:
     folder = environment(name)
     project = ROOT / ("client/pyproject.toml" if name == "client" else "pyproject.toml")
     about = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
-    here = {pin.name for pin in read_pins(name)}
-    tools = {pin.name for other in name_sources() for pin in read_pins(other)} - here
     direct = name_direct(REQUIREMENTS / f"{name}.in")
+    tools = name_all(*name_sources()) - name_all(name)
     if name == "client":
         # It is the root itself; what its source names besides is for its tests.
         needed = {normalise(re.split(r"[^A-Za-z0-9._-]", line)[0]) for line in about["dependencies"]}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from supply.lists import ONLY_HERE, REQUIREMENTS, Pin, name_deployed, name_sources, parse_pins, read_pins
+from supply.lists import REQUIREMENTS, Pin, name_deployed, name_sources, parse_pins, read_pins
 from supply.requirements import choose_options, clean, gather_seed, name_direct, pin_all
 
 
@@ -17,7 +17,7 @@ def test_what_is_deployed_together_has_one_version_of_each_package() -> None:
     for name in name_sources():
         for pin in read_pins(name):
             versions[pin.name][pin.version].append(name)
-    assert {"api", "cgan", "s2p", "inknhue", "metrics", "client"} <= set(name_deployed())
+    assert {"cgan", "s2p", "inknhue", "metrics", "client"} <= set(name_deployed())
     assert {"celery", "sqlalchemy", "certifi"} <= set(versions)
     assert {package: dict(found) for package, found in versions.items() if len(found) > 1} == {}
 
@@ -38,8 +38,11 @@ def test_a_list_names_no_host_no_folder_of_a_machine_and_no_gpu_build(path: Path
     assert clean(text, name_direct(REQUIREMENTS)).split() == text.split()
 
 
-def test_lists_for_work_on_nurie_exist() -> None:
-    assert set(name_sources()) >= ONLY_HERE
+def test_a_list_with_tests_in_it_is_not_deployed(tmp_path: Path) -> None:
+    for name, source in (("server", "flask==3\n"), ("test", "pytest==9\n"), ("api", "-r server.in\n-r test.in\n")):
+        (tmp_path / f"{name}.in").write_text(source, encoding="utf-8")
+    assert name_deployed(tmp_path) == ["server"]
+    assert name_sources(tmp_path) == ["server", "api", "test"]
 
 
 def test_a_gpu_build_of_torch_brings_its_libraries_unpinned() -> None:
@@ -74,7 +77,7 @@ def lay_out(folder: Path, program: str) -> Path:
 
 def test_the_first_deployed_list_decides_where_lists_disagree(tmp_path: Path) -> None:
     lay_out(tmp_path, "")
-    assert gather_seed(tmp_path) == "certifi==2\n"
+    assert gather_seed(["api", "cgan"], tmp_path) == "certifi==2\n"
 
 
 def test_nothing_is_written_unless_all_lists_were_solved(tmp_path: Path) -> None:
@@ -91,3 +94,15 @@ def test_lists_that_change_are_named_and_the_others_left(tmp_path: Path) -> None
     assert pin_all(uv, [], tmp_path) == ["cgan"]
     assert (tmp_path / "cgan.txt").read_text() == "certifi==2\n"
     assert (tmp_path / "api.txt").stat().st_mtime_ns == untouched
+
+
+def test_tools_are_solved_within_the_versions_of_what_is_deployed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    uv = lay_out(tmp_path, f'echo "$@" | tr -s " " "\\n" | grep -E "^/.*[.]in$|^--constraint" | xargs echo >> {log}')
+    pin_all(uv, [], tmp_path)
+    calls = [line.replace(f"{tmp_path}/", "") for line in log.read_text().splitlines()]
+    assert calls == [
+        "api.in cgan.in",
+        "--constraint api.in cgan.in page.in",
+        *(f"--constraint --constraint {name}.in" for name in ("api", "cgan", "page")),
+    ]
