@@ -110,7 +110,9 @@ def audit(url: str, program: Sequence[str] = PROGRAM, folder: Path = REQUIREMENT
     held_by = {pin.name: names for pin, names in lists.items()}
     for finding, over in open_ones:
         print(describe(finding, held_by[finding.package], over))
-    counts = f"{len(lists)} pins, {len(open_ones)} known vulnerabilities"
+    counts = (
+        f"{len(lists)} pins, {len(open_ones)} known {'vulnerability' if len(open_ones) == 1 else 'vulnerabilities'}"
+    )
     print(f"pip-audit: {counts}" + (f", and {len(lived_with)} accepted" if lived_with else ""))
     return 1 if open_ones else 0
 
