@@ -24,7 +24,10 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements bench-engine bench-api bench-page bench-client fuzz
+# Where known vulnerabilities are asked for, if not at osv.dev: OSV="--osv-url https://mirror.example.org/v1/query"
+OSV ?=
+
+.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements licences sbom audit bench-engine bench-api bench-page bench-client fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,11 +49,12 @@ chaos: setup setup-tests ## Break the house while a chapter is under way; SEED= 
 fuzz: .venvs/fuzz/.ready-cpu ## Feed hostile archives and pictures to their readers; MINUTES=15, findings in out/fuzz
 	@.venvs/fuzz/bin/python -m tests.fuzz $(if $(MINUTES),--minutes "$(MINUTES)")
 
-lint: setup ## Check style, types and who may import whom
+lint: setup ## Check style, types, who may import whom, and known vulnerabilities where they can be asked for
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	@if .venv/bin/python -m supply.service $(OSV); then $(MAKE) --no-print-directory audit OSV="$(OSV) --forgiving"; else [ $$? -eq 3 ]; fi
 
 bench: setup ## Measure speed, memory and quality; figures in out/bench
 	@.venv/bin/python -m bench
@@ -89,13 +93,19 @@ clean: ## Delete environments, data, results and caches
 	rm -rf .venv .venvs var out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
-	@for file in requirements/*.in; do \
-	  $(UV) pip compile -q --override requirements/overrides.txt --python-version 3.11 --no-header --no-annotate --no-emit-index-url $$file -o $${file%.in}.txt; \
-	  sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' $${file%.in}.txt; \
-	done
+requirements: | $(UV) ## Pin requirements/*.in anew; pins stay as they are, but UPGRADE=1 or UPGRADE=package
+	@.venvs/uv/bin/python -m supply.requirements --upgrade "$(UPGRADE)"
 
-setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu
+licences: setup setup-tests .venvs/supply/.ready-cpu .venvs/fuzz/.ready-cpu ## Write docs/licences.md from what is installed
+	@.venvs/supply/bin/python -m supply.licences
+
+sbom: setup .venvs/client/.ready-cpu .venvs/supply/.ready-cpu ## Write a bill of materials (CycloneDX 1.6) for each environment to out/sbom
+	@.venvs/supply/bin/python -m supply.sbom
+
+audit: .venvs/supply/.ready-cpu ## Look for known vulnerabilities of all that is pinned; fails where it cannot be asked for
+	@.venvs/supply/bin/python -m supply.audit $(OSV)
+
+setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu .venvs/supply/.ready-cpu
 	@tests/install_postgresql
 	@tests/install_browser
 
