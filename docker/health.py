@@ -18,7 +18,7 @@ def main() -> None:
         status = connection.getresponse().status
     except (OSError, http.client.HTTPException) as error:
         sys.exit(f"port {sys.argv[1]} does not answer: {error}")
-    if status != 200:  # noqa: PLR2004
+    if status != 200:
         sys.exit(f"/healthz on port {sys.argv[1]} answers {status}")
 
 
