@@ -51,6 +51,7 @@ lint: setup ## Check style, types and who may import whom
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/hadolint docker/Dockerfile
 
 bench: setup ## Measure speed, memory and quality; figures in out/bench
 	@.venv/bin/python -m bench

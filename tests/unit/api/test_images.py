@@ -152,13 +152,6 @@ def test_the_image_says_which_version_it_is():
     assert f"VERSION={VERSION}" in all_of(steps_of(DOCKERFILE, "runtime"), "ARG")
 
 
-def test_the_dockerfile_is_clean():
-    done = subprocess.run(
-        [ROOT / ".venv" / "bin" / "hadolint", DOCKER / "Dockerfile"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 # ---- health.py
 
 
