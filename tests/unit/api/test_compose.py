@@ -200,7 +200,15 @@ def test_the_proxy_knows_services_ports_and_limits():
     assert upstreams.keys() <= SERVICES.keys()
     (limit,) = re.findall(r"max_size (\d+)GB", CADDYFILE)
     assert int(limit) * 1_000_000_000 == Settings.model_fields["max_request_bytes"].default
-    assert re.search(r"@inside path /metrics /metrics/\*\n\thandle @inside {\n\t\trespond 404", CADDYFILE)
+    assert re.search(r"@inside path /metrics /metrics/\*\s+handle @inside {\s+respond 404", CADDYFILE)
+
+
+@pytest.mark.parametrize(("size", "is_refused"), [(0, 0), (1_999_999_999, 0), (2_000_000_001, 1), (10**10, 1)])
+def test_the_proxy_refuses_what_says_that_it_is_too_large(size, is_refused):
+    (pattern,) = re.findall(r"header_regexp Content-Length (\S+)", CADDYFILE)
+    (allowed,) = re.findall(r"not header Content-Length (\d+)", CADDYFILE)
+    assert int(allowed) == Settings.model_fields["max_request_bytes"].default
+    assert bool(re.search(pattern, str(size))) == bool(is_refused)
 
 
 def test_broker_and_database_are_where_the_settings_say(settings):
