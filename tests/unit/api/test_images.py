@@ -39,6 +39,8 @@ IMAGES = tuple(ENTRIES)
 ENVIRONMENTS = {"api": ".venv", **{stage.value: f".venvs/{stage}" for stage in STAGES}}
 BY_NAME_ONLY = {"psycopg", "psycopg-binary"}
 """What is imported because a URL says so."""
+WITH_GPU = {"pynvml": "nvidia-ml-py"}
+"""What may be imported where it is there: in GPU images, which have requirements/gpu.txt too."""
 
 
 def list_of(image: str) -> str:
@@ -99,8 +101,9 @@ def test_an_image_has_all_packages_that_its_processes_import(image):
     packages = json.loads(done.stdout)
     pinned = {normalise(name) for name in pins_of(list_of(image))}
     imported = set().union(*(follow_imports(entry)[1] for entry in ENTRIES[image])) - sys.stdlib_module_names
-    for name in imported:
+    for name in imported - WITH_GPU.keys():
         assert {normalise(one) for one in packages.get(name, [name])} & pinned, f"{name} is on no list of {image}"
+    assert pins_of("gpu").keys() == set(WITH_GPU.values())
     assert pinned >= BY_NAME_ONLY
 
 
