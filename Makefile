@@ -54,6 +54,7 @@ lint: setup ## Check style, types, who may import whom, and known vulnerabilitie
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/hadolint docker/Dockerfile
 	@if .venv/bin/python -m supply.service $(OSV); then $(MAKE) --no-print-directory audit OSV="$(OSV) --forgiving"; else [ $$? -eq 3 ]; fi
 
 bench: setup ## Measure speed, memory and quality; figures in out/bench
@@ -121,10 +122,13 @@ $(UV):
 	@$(UV) pip install -q --exact --python .venv/bin/python -r requirements/api.txt
 	@touch $@
 
-.venvs/%/.ready-cpu: requirements/%.txt | $(UV)
+# A stage's list is that of its image, which has no tests.
+TESTS = $(if $(filter $*,$(STAGES)),-r requirements/test.txt)
+
+.venvs/%/.ready-cpu: requirements/%.txt requirements/test.txt | $(UV)
 	@echo "environment .venvs/$*"
 	@$(UV) venv -q --allow-existing --python $(PYTHON) .venvs/$*
-	@$(UV) pip install -q --exact --python .venvs/$*/bin/python -r requirements/$*.txt --override requirements/overrides.txt
+	@$(UV) pip install -q --exact --python .venvs/$*/bin/python -r requirements/$*.txt $(TESTS) --override requirements/overrides.txt
 	@rm -f .venvs/$*/.ready-*
 	@touch $@
 
@@ -136,10 +140,10 @@ $(UV):
 	@touch $@
 
 # A GPU build: TensorFlow with CUDA, and the torch wheel of the index in place of a local CPU one.
-.venvs/%/.ready-cu: requirements/%.txt | $(UV)
+.venvs/%/.ready-cu: requirements/%.txt requirements/test.txt requirements/gpu.txt | $(UV)
 	@echo "environment .venvs/$*, with CUDA"
 	@$(UV) venv -q --allow-existing --python $(PYTHON) .venvs/$*
 	@sed -E 's/^tensorflow-cpu==(.*)/tensorflow[and-cuda]==\1/' requirements/$*.txt > .venvs/$*/requirements.txt
-	@UV_FIND_LINKS= $(UV) pip install -q --exact --reinstall-package torch --python .venvs/$*/bin/python -r .venvs/$*/requirements.txt
+	@UV_FIND_LINKS= $(UV) pip install -q --exact --reinstall-package torch --python .venvs/$*/bin/python -r .venvs/$*/requirements.txt $(TESTS) -r requirements/gpu.txt
 	@rm -f .venvs/$*/.ready-*
 	@touch $@
