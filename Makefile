@@ -106,7 +106,7 @@ sbom: setup .venvs/client/.ready-cpu .venvs/supply/.ready-cpu ## Write a bill of
 audit: .venvs/supply/.ready-cpu ## Look for known vulnerabilities of all that is pinned; fails where it cannot be asked for
 	@.venvs/supply/bin/python -m supply.audit $(OSV)
 
-setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu .venvs/supply/.ready-cpu
+setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/kubernetes/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu .venvs/supply/.ready-cpu
 	@tests/install_postgresql
 	@tests/install_browser
 

@@ -2,7 +2,7 @@
 
 from common.secret import load_secret
 from common.settings import Settings
-from storage.connect import open_store
+from storage.connect import find_folder, open_store
 from storage.protocol import ObjectStore
 
 
@@ -11,7 +11,8 @@ def open_configured_store(settings: Settings) -> ObjectStore:
     return open_store(
         settings.storage_url,
         base_url=settings.base_url,
-        secret=load_secret(settings),
+        # Only we sign URLs of a folder; who works with a bucket needs no key of ours, and no folder to keep one in.
+        secret=load_secret(settings) if find_folder(settings.storage_url) else "",
         s3_endpoint_url=settings.s3_endpoint_url,
         s3_region=settings.s3_region,
         s3_access_key=settings.s3_access_key,

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[1]
 REQUIREMENTS = ROOT / "requirements"
 
 # What only tests and watches over Nurie; so does a list that includes one of them. Every other list is deployed.
-ONLY_HERE = frozenset({"contract", "fuzz", "page", "s3test", "supply", "test"})
+ONLY_HERE = frozenset({"contract", "fuzz", "kubernetes", "page", "s3test", "supply", "test"})
 
 # Lists that share the environment at the root, where people work.
 AT_ROOT = frozenset({"api", "server"})

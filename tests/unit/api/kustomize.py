@@ -1,7 +1,7 @@
-"""Kustomizations as `kubectl kustomize` builds them: the part that docker/kubernetes uses, and an error for anything else.
+"""Kustomizations as `kubectl kustomize` builds them: what docker/kubernetes uses of them, and an error for the rest.
 
-So that tests need no kubectl; where there is one, a test holds this against it. What a generator puts behind a name (the
-checksum of its contents) is left out.
+So that tests need no kubectl; where there is one, a test holds this against it. What a generator puts behind a name,
+the checksum of its contents, is left out.
 """
 
 import re
@@ -74,11 +74,8 @@ def _build(folder: Path, objects: list[Document]) -> list[Document]:
     for one in plan.pop("secretGenerator", []):
         objects = _generate("Secret", "stringData", one, folder, objects)
     for patch in plan.pop("patches", []):
-        objects = [
-            changed
-            for one in read_documents(folder / patch["path"])
-            for changed in _patch(objects, one, patch.get("target"))
-        ] if patch.get("target") else _patch_each(objects, read_documents(folder / patch["path"]))
+        for one in read_documents(folder / patch["path"]):
+            objects = _patch(objects, one, patch.get("target") or _named(one, objects))
     for image in plan.pop("images", []):
         _tag(objects, image["name"], image["newTag"])
     if namespace := plan.pop("namespace", None):
@@ -111,13 +108,11 @@ def _generate(kind: str, field: str, plan: Document, folder: Path, objects: list
     return [*objects, {"apiVersion": "v1", "kind": kind, "metadata": {"name": plan["name"]}, field: data}]
 
 
-def _patch_each(objects: list[Document], patches: list[Document]) -> list[Document]:
-    """Patches that name the one object they change."""
-    for patch in patches:
-        name = patch["metadata"]["name"]
-        assert any(_is(one, patch["kind"], name) for one in objects), f"there is no {patch['kind']} {name} to patch"
-        objects = _patch(objects, patch, {"kind": patch["kind"], "name": name})
-    return objects
+def _named(patch: Document, objects: list[Document]) -> Document:
+    """The target of a patch that names the one object it changes."""
+    kind, name = patch["kind"], patch["metadata"]["name"]
+    assert any(_is(one, kind, name) for one in objects), f"there is no {kind} {name} to patch"
+    return {"kind": kind, "name": name}
 
 
 def _patch(objects: list[Document], patch: Document, target: Document) -> list[Document]:
@@ -137,7 +132,9 @@ def _is(one: Document, kind: str, name: str) -> bool:
 
 
 def _has_label(one: Document, selector: str | None) -> bool:
-    return selector is None or selector in [f"{key}={value}" for key, value in one["metadata"].get("labels", {}).items()]
+    return selector is None or selector in [
+        f"{key}={value}" for key, value in one["metadata"].get("labels", {}).items()
+    ]
 
 
 def _merge(given: Any, change: Any, api: str, key: str | None = None) -> Any:
