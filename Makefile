@@ -24,7 +24,7 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements bench-engine bench-api bench-page bench-client fuzz
+.PHONY: help setup setup-tests demo serve test chaos lint bench capacity bench-house bench-scaling bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements bench-engine bench-api bench-page bench-client fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,8 +52,15 @@ lint: setup ## Check style, types and who may import whom
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-bench: setup ## Measure speed, memory and quality; figures in out/bench
-	@.venv/bin/python -m bench
+bench: setup setup-tests ## Measure every room in short form, ROOMS="cgan api" some; table in bench/results/latest.md
+	@.venv/bin/python -m bench $(ROOMS)
+
+capacity: setup ## What a page costs here, and the workers for RATE=pages/hour; CHAPTER= EPOCHS= PAGES=folder FULL=1
+	@.venv/bin/python -m bench.capacity $(if $(RATE),--rate $(RATE)) $(if $(CHAPTER),--chapter $(CHAPTER)) \
+	  $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(PAGES),--pages "$(PAGES)") $(if $(FULL),--full)
+
+bench-house: setup ## Measure the whole house: shell, workers, submissions; figures in out/bench-house
+	@.venv/bin/python -m bench.house
 
 bench-cgan: setup ## Measure the cGAN room, with PAGES=folder on real pages too; figures and sheets in out/bench-cgan
 	@.venvs/cgan/bin/python -m bench.cgan $(if $(PAGES),--pages "$(PAGES)") $(if $(ORIGINAL),--original)
@@ -78,6 +85,9 @@ bench-page: setup setup-tests ## Measure the web page in Chromium: first load, s
 
 bench-client: setup setup-tests ## Measure the command nurie: breaks, memory for 2 GB; figures in out/bench-client
 	@.venv/bin/python -m bench.client
+
+bench-scaling: setup setup-tests ## Count what a page asks of database, storage and Redis; figures in out/bench-scaling
+	@.venv/bin/python -m bench.scaling
 
 bench-metrics: setup ## Measure the metrics room; figures in out/bench-metrics
 	@.venvs/metrics/bin/python -m bench.metrics
