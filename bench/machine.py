@@ -11,6 +11,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 LIBRARIES = {"cgan": ("torch", "numpy"), "s2p": ("tensorflow-cpu", "tensorflow")}
 """Environment → what is looked up in it: what most of the time goes into."""
+BF16 = {"avx512_bf16", "amx_bf16", "bf16"}
+"""With it a training is several times as fast."""
 LOOK_UP = """
 import importlib.metadata as m, json, sys
 found = {}
@@ -30,6 +32,7 @@ def describe_machine() -> dict[str, str]:
     memory_gib = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 1024**3
     return {
         "processor": f"{_field(Path('/proc/cpuinfo'), 'model name', ':')}, {os.cpu_count()} processors",
+        "bf16 in hardware": "yes" if BF16 & set(_field(Path("/proc/cpuinfo"), "flags", ":").split()) else "no",
         "memory": f"{memory_gib:.1f} GiB",
         "GPU": _gpus() or "none",
         "system": f"{_field(Path('/etc/os-release'), 'PRETTY_NAME', '=')}, Linux {platform.release()}",

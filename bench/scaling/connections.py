@@ -32,16 +32,24 @@ WORKERS = {
 
 @dataclass(frozen=True)
 class Seen:
-    """Of a chapter through the house: the most connections, its seconds, and commands of Redis."""
+    """What was seen of the house.
+
+    Attributes:
+        idle: connections to the database while there is nothing to do, most.
+        most: while a chapter is under way.
+        seconds: that the chapter took.
+        idle_commands, idle_bytes: that Redis takes and sends in a second while there is nothing to do.
+    """
 
     idle: int
     most: int
     seconds: float
-    commands: int
+    idle_commands: float
+    idle_bytes: float
 
 
 def measure_connections() -> list[Figure]:
-    """Connections of two controls, API and eight workers, straight to the server."""
+    """Of two controls, API and eight workers, straight to the server; and what they ask of Redis."""
     with _postgres() as url:
         bare = _run(url, "bare", {}, 0)
         seen = _run(url, "straight", WORKERS, PAGES)
@@ -51,7 +59,13 @@ def measure_connections() -> list[Figure]:
         Figure("connections of a worker, waiting", (seen.idle - bare.idle) / workers, ""),
         Figure(f"connections in all with {workers} workers at work, most", seen.most, ""),
         Figure("connections of a worker at work, most", (seen.most - bare.most) / workers, ""),
-        Figure("Redis: commands for a page, from submission to its end", seen.commands / PAGES, ""),
+        Figure("Redis: commands a second, API and two controls that wait", bare.idle_commands, "1/s"),
+        Figure(
+            "Redis: commands a second of a worker that waits",
+            (seen.idle_commands - bare.idle_commands) / workers,
+            "1/s",
+        ),
+        Figure("Redis: bytes a second to a worker that waits", (seen.idle_bytes - bare.idle_bytes) / workers, "B/s"),
         Figure(f"seconds for {PAGES} pages, straight", seen.seconds, "s"),
     ]
 
@@ -84,9 +98,11 @@ def _run(url: str, name: str, workers: dict[str, str], pages: int, server_url: s
     with Service(folder, "off", tuple(commands), commands, settings) as service, ExitStack() as stack:
         watcher = stack.enter_context(_watching(server_url or url))
         _wait_for_workers(watcher, len(workers))
-        idle = most = _most_connections(watcher, SETTLE_S)
         broker = stack.enter_context(Redis.from_url(service._environment["NURIE_BROKER_URL"]))
-        before, started = broker.info("stats")["total_commands_processed"], time.monotonic()
+        _most_connections(watcher, SETTLE_S / 2)  # workers that come up greet each other
+        before = broker.info("stats")
+        idle = most = _most_connections(watcher, SETTLE_S)
+        after, started = broker.info("stats"), time.monotonic()
         if pages:
             files = [("pages", f"{number:03}.jpg", make_page(number, size=PAGE_PX)) for number in range(pages)]
             files.append(("references", "r.jpg", make_page(5000, coloured=True, size=PAGE_PX)))
@@ -103,8 +119,10 @@ def _run(url: str, name: str, workers: dict[str, str], pages: int, server_url: s
             if state != "succeeded":
                 raise RuntimeError(f"the chapter ended {state}: see {folder}")
         seconds = time.monotonic() - started
-        commands_sent = broker.info("stats")["total_commands_processed"] - before
-    return Seen(idle, most, seconds, commands_sent)
+    per_second = [
+        (after[name] - before[name]) / SETTLE_S for name in ("total_commands_processed", "total_net_output_bytes")
+    ]
+    return Seen(idle, most, seconds, *per_second)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ The stages only tint (`tests.chaos.stages`), but claim, read, write and commit a
 
 import io
 import json
+import time
 import zipfile
 from collections import Counter
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from bench.api.submissions import make_page
@@ -31,6 +33,7 @@ from tests.postgres import find_binaries, running
 
 PAGES = 20
 PAGE_PX = (240, 340)
+SWEPT_AFTER_S = 40 * 86_400.0
 QUEUE_EMPTY: Callable[[Stage], set[tuple[object, ...]]] = lambda _stage: set()  # noqa: E731
 
 
@@ -144,6 +147,13 @@ class Walk:
         assert not self.send()
         self.package()
 
+    def sweep(self) -> None:
+        from workers.control.sweeping import Sweeper
+
+        sweeper = Sweeper(self.settings, GarbageStore(self.database, keep_days=7), self.store)
+        for _ in sweeper.sweep():
+            pass
+
     def _upload(self, data: bytes, name: str) -> str:
         announced = self.door.post("/v1/uploads", json={"filename": name, "size": len(data)}).json
         # The client's own PUT, which goes to the bucket.
@@ -198,3 +208,6 @@ def _walk(walk: Walk) -> None:
     state = walk.door.get(f"/v1/jobs/{job_id}").json
     assert state["status"] == "succeeded", json.dumps(state)
     walk.count(f"door, deleting {chapter}", lambda: walk.door.delete(f"/v1/jobs/{job_id}"))
+    later = time.time() + SWEPT_AFTER_S
+    with patch("time.time", lambda: later):
+        walk.count("control, sweeping what is kept for reuse and a chapter, a page", walk.sweep, len(messages))
