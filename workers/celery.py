@@ -68,6 +68,12 @@ def _set_up_logging(**_: Any) -> None:
     configure_logging(settings.log_format, settings.log_level)
 
 
+@signals.worker_init.connect
+def _leave_others_alone(sender: Any, **_: Any) -> None:
+    """Workers tell each other nothing: every sign of life would go from each to all, and who lives stands in SQL."""
+    sender.options |= {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
+
+
 @signals.worker_ready.connect
 def _start_signing_in(sender: Any, **_: Any) -> None:
     (queue,) = {queue.name for queue in sender.task_consumer.queues}  # the Procfile gives each worker one

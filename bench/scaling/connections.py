@@ -39,6 +39,7 @@ class Seen:
         most: while a chapter is under way.
         seconds: that the chapter took.
         idle_commands, idle_bytes: that Redis takes and sends in a second while there is nothing to do.
+        broker_clients: connections to Redis after it.
     """
 
     idle: int
@@ -46,6 +47,7 @@ class Seen:
     seconds: float
     idle_commands: float
     idle_bytes: float
+    broker_clients: int
 
 
 def measure_connections() -> list[Figure]:
@@ -65,6 +67,7 @@ def measure_connections() -> list[Figure]:
             (seen.idle_commands - bare.idle_commands) / workers,
             "1/s",
         ),
+        Figure("Redis: connections of a worker", (seen.broker_clients - bare.broker_clients) / workers, ""),
         Figure("Redis: bytes a second to a worker that waits", (seen.idle_bytes - bare.idle_bytes) / workers, "B/s"),
         Figure(f"seconds for {PAGES} pages, straight", seen.seconds, "s"),
     ]
@@ -119,10 +122,11 @@ def _run(url: str, name: str, workers: dict[str, str], pages: int, server_url: s
             if state != "succeeded":
                 raise RuntimeError(f"the chapter ended {state}: see {folder}")
         seconds = time.monotonic() - started
+        broker_clients = broker.info("clients")["connected_clients"]
     per_second = [
         (after[name] - before[name]) / SETTLE_S for name in ("total_commands_processed", "total_net_output_bytes")
     ]
-    return Seen(idle, most, seconds, *per_second)
+    return Seen(idle, most, seconds, *per_second, broker_clients)
 
 
 @contextmanager
