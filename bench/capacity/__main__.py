@@ -15,7 +15,7 @@ from PIL import Image
 
 from bench.capacity.measuring import WARM_UP, Measured, measure
 from bench.capacity.planning import Plan, chapter_seconds, plan_pools, rate_of_cores
-from bench.capacity.table import describe
+from bench.capacity.table import LOAD, describe
 from bench.machine import describe_machine
 from common.names import STAGES
 from common.params import JobParams
@@ -35,7 +35,7 @@ def main() -> int:
     arguments = _parse()
     stop_on_signals()
     OUT.mkdir(parents=True, exist_ok=True)
-    machine = describe_machine() | {"load before": f"{os.getloadavg()[0]:.2f}"}
+    machine = describe_machine() | {LOAD: f"{os.getloadavg()[0]:.2f}"}
     epochs = arguments.epochs
     measured = measure(
         read_pages(arguments.pages) if arguments.pages else draw_pages(),

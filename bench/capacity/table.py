@@ -8,6 +8,10 @@ from bench.capacity.planning import Plan, chapter_seconds, rate_of_cores
 from common.names import STAGES, Stage
 
 GIB = 1024**3
+LOAD = "load before"
+"""The entry of the machine with the load of the last minute before the measuring began."""
+BUSY = 0.5
+"""Load for each processor from which on others are at work."""
 
 
 def describe(measured: Measured, plan: Plan, epochs: int, chapter: int, machine: Mapping[str, str]) -> str:
@@ -16,6 +20,7 @@ def describe(measured: Measured, plan: Plan, epochs: int, chapter: int, machine:
         "# Capacity of this machine",
         "\n".join(f"- {name}: {value}" for name, value in machine.items() if value != "none"),
         _how(measured, epochs),
+        *_warn(machine),
         "## What a page costs",
         _costs(measured),
         _training(measured, epochs),
@@ -38,6 +43,16 @@ def _how(measured: Measured, epochs: int) -> str:
         f"with storage on this disk. {scaled} Where several pools share these {os.cpu_count()} processors each is "
         "slower than here: the processor time (CPU) of a page says how much they have to share."
     )
+
+
+def _warn(machine: Mapping[str, str]) -> list[str]:
+    load = float(machine[LOAD])
+    if load < BUSY * (os.cpu_count() or 1):
+        return []
+    return [
+        f"**Others were at work on this machine** (a load of {load:.1f} before it began): the seconds are too many, and "
+        "with them the workers. The processor time is about right. Measure again when it is quiet."
+    ]
 
 
 def _costs(measured: Measured) -> str:
