@@ -73,8 +73,7 @@ def make_config(house: Service, folder: Path) -> dict[str, Any]:
     (folder / "token").write_text(TOKEN)
     api = f"127.0.0.1:{house.port}"
     jobs = [
-        _job("nurie-api", api)
-        | {"authorization": {"type": "Bearer", "credentials_file": str(folder / "token")}},
+        _job("nurie-api", api) | {"authorization": {"type": "Bearer", "credentials_file": str(folder / "token")}},
         *(_job(f"nurie-{name}", f"127.0.0.1:{house.side_ports[name]}") for name in ("control", *STAGES)),
     ]
     return {
