@@ -2,7 +2,7 @@
 
 from flask_openapi import Info, OpenAPI
 
-from api import deliveries, events, files, health, jobs, pages, series, tenant, uploads, web
+from api import deliveries, events, files, health, jobs, pages, series, sight, tenant, uploads, web
 from api.auth import register_auth
 from api.bodies import register_body_limits
 from api.context import EXTENSION, Context
@@ -12,12 +12,14 @@ from api.guard import UnsafeAddressError, register_guard, require_loopback
 from api.headers import register_cors, register_headers
 from api.problems import answer_validation_error, register_problems
 from api.quotas import register_rate_limit
+from api.sight import register_measuring
 from common.broker import Broker
 from common.jobs.database import Database
 from common.jobs.deliveries import DeliveryStore
 from common.jobs.idempotency import IdempotencyStore
 from common.jobs.models import LOCAL_TENANT
 from common.jobs.outlook import OutlookStore
+from common.jobs.overview import OverviewStore
 from common.jobs.series import SeriesStore
 from common.jobs.store import JobStore
 from common.jobs.tenants import TenantStore, default_limits
@@ -58,12 +60,14 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         IdempotencyStore(database),
         DeliveryStore(database),
         OutlookStore(database, settings.interactive_pages),
+        OverviewStore(database, settings.interactive_pages),
         UploadStore(database),
         SeriesStore(database),
         store,
         Broker(settings.broker_url),
     )
     app.extensions[EXTENSION] = context
+    register_measuring(app)  # first, so that what the others refuse is counted, too
     register_problems(app)
     register_headers(app, settings)
     if settings.auth == "off":
@@ -74,7 +78,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     register_auth(app, settings, tenants)
     if settings.auth == "keys":
         register_rate_limit(app, settings)
-    for room in (health, uploads, jobs, events, pages, series, deliveries, tenant):
+    for room in (health, sight, uploads, jobs, events, pages, series, deliveries, tenant):
         app.register_api(room.blueprint)
     app.register_blueprint(files.blueprint)
     app.register_blueprint(web.blueprint)

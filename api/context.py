@@ -11,6 +11,7 @@ from common.jobs.database import Database
 from common.jobs.deliveries import DeliveryStore
 from common.jobs.idempotency import IdempotencyStore
 from common.jobs.outlook import OutlookStore
+from common.jobs.overview import OverviewStore
 from common.jobs.series import SeriesStore
 from common.jobs.store import JobStore
 from common.jobs.tenants import Limits, TenantStore
@@ -31,6 +32,7 @@ class Context:
     idempotency: IdempotencyStore
     deliveries: DeliveryStore
     outlooks: OutlookStore
+    overviews: OverviewStore
     uploads: UploadStore
     series: SeriesStore
     store: ObjectStore

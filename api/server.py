@@ -7,8 +7,11 @@ from PIL import Image
 from api.app import prepare
 from common.logging import configure_logging
 from common.settings import get_settings
+from common.telemetry import share_metrics
+from common.tracing import name_service, start_tracing
 
 settings = get_settings()
+share_metrics()  # gunicorn reads this file, and then loads the app, before it starts its processes
 
 bind = f"{settings.host}:{settings.port}"
 workers = 2
@@ -29,3 +32,8 @@ def on_starting(_server: Any) -> None:
     configure_logging(settings.log_format, settings.log_level)
     prepare(settings)
     Image.init()  # Pillow's readers, which the first upload would wait for otherwise
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    name_service("nurie-api")
+    start_tracing(settings)

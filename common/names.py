@@ -24,6 +24,9 @@ STAGES: Final = tuple(Stage)
 CONTROL_QUEUE: Final = "control"
 QUEUES: Final = (*(stage.value for stage in STAGES), CONTROL_QUEUE)
 
+JOB_CLASSES: Final = ("interactive", "bulk")
+"""What a job is, by whether it is bulk."""
+
 TRAIN_TASK: Final = "cgan.train"
 PAGE_TASKS: Final = {
     Stage.CGAN: "cgan.paint",
@@ -38,6 +41,23 @@ SET_TASK: Final = "metrics.report"
 
 CODE_VERSIONS: Final = {Stage.CGAN: 5, Stage.S2P: 2, Stage.INKNHUE: 2, Stage.METRICS: 2}
 """Raise a stage's number when its results change, so that results kept under the old stage keys are not used again."""
+
+
+class RunOutcome(StrEnum):
+    """How a run of a stage ends, unless it fails: then by the error's code."""
+
+    DONE = "done"
+    CACHED = "cached"
+    SKIPPED = "skipped"
+    CANCELLED = "cancelled"
+    STALE = "stale"
+
+
+RUN_FAILURES: Final = (
+    *("bad_image", "too_large", "model_missing", "out_of_memory", "stage_timeout", "worker_lost"),
+    *("storage_unavailable", "database_unavailable", "internal"),
+)
+"""Codes of the errors that runs of stages are known to fail by."""
 
 TRAINING_VERSION: Final = 3
 """The same for the reference models that `cgan.train` makes."""

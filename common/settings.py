@@ -117,7 +117,7 @@ class Settings(BaseSettings):
     device: str = Field(
         "auto",
         pattern=r"^(auto|cpu|cuda(:\d+)?)$",
-        description="Where networks run: auto takes a GPU where there is one; cpu; cuda or cuda:1 refuse to start without.",
+        description="Where networks run: auto takes a GPU where there is one; cpu; cuda or cuda:1 insist on one.",
     )
 
     # Sight: docs/operations.md says what is measured

@@ -20,6 +20,7 @@ from typing import BinaryIO, Final
 from common.errors import InputError, NotFoundError, NurieError, StorageError, TooLargeError
 from storage import signing
 from storage.keys import check_key, check_prefix
+from storage.measuring import measured
 from storage.protocol import ObjectInfo, PresignedUpload
 
 CHUNK_BYTES: Final = 1 << 20
@@ -28,6 +29,7 @@ NO_LINK_ERRORS: Final = (errno.EPERM, errno.EXDEV, errno.EMLINK, errno.ENOTSUP, 
 """What file systems answer that cannot link, or not once more."""
 
 
+@measured
 class LocalStore:
     """An ObjectStore in a folder; see `storage.protocol` for the contract. Safe between threads and processes."""
 

@@ -23,6 +23,7 @@ from urllib3.exceptions import HTTPError
 
 from common.errors import NotFoundError, StorageError
 from storage.keys import check_key, check_prefix
+from storage.measuring import measured
 from storage.protocol import ObjectInfo, PresignedUpload
 from storage.signing import content_disposition
 
@@ -39,6 +40,7 @@ CHECKSUM_HEADER: Final = "x-amz-checksum-sha256"
 MISSING_OBJECT_CODES: Final = ("NoSuchKey", "NotFound", "404")
 
 
+@measured
 class S3Store:
     """An ObjectStore in a bucket, under a prefix; see `storage.protocol` for the contract. Safe between threads."""
 

@@ -57,6 +57,8 @@ class Service:
         self.key = ""
         self._workers = workers
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.side_ports: dict[str, int] = {}
+        """Where control and workers answer operators."""
 
     def __enter__(self) -> Self:
         try:
@@ -121,11 +123,12 @@ class Service:
         return done.stdout.strip()
 
     def _start(self, name: str, *arguments: str) -> None:
+        self.side_ports[name] = _free_port()
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 arguments,
                 cwd=ROOT,
-                env=self._environment,
+                env={"NURIE_METRICS_PORT": str(self.side_ports[name])} | self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -12,9 +12,14 @@ from typing import Any
 from celery import Celery, signals
 from kombu.entity import Queue
 
+from common.jobs.states import PAGE_ENDED
 from common.logging import configure_logging, get_logger
-from common.names import PAGE_TASKS, SET_TASK, STAGES, TRAIN_TASK, Stage
+from common.names import PAGE_TASKS, RUN_FAILURES, SET_TASK, STAGES, TRAIN_TASK, RunOutcome, Stage
 from common.settings import get_settings
+from common.telemetry import ATTEMPTS, PAGES_ENDED, begin_counting, share_metrics
+from common.tracing import name_service, start_tracing, stop_tracing
+from workers.gpus import open_gpus
+from workers.side_port import open_side_port
 
 SIGN_IN_EVERY_S = 10
 HARD_LIMIT_AFTER_S = 30
@@ -68,6 +73,28 @@ def _set_up_logging(**_: Any) -> None:
     configure_logging(settings.log_format, settings.log_level)
 
 
+@signals.celeryd_init.connect
+def _open_to_operators(options: dict[str, Any], **_: Any) -> None:
+    """In the parent, before anything else: its child counts into what it shares, and is named as it is."""
+    share_metrics()
+    begin_counting(ATTEMPTS, options["queues"].split(","), (*RunOutcome, *RUN_FAILURES))
+    begin_counting(PAGES_ENDED, PAGE_ENDED)
+    name_service(f"nurie-{options['queues']}")
+    open_side_port(get_settings(), find_obstacle, *([gpus] if (gpus := open_gpus()) else []))
+
+
+@signals.worker_process_init.connect
+def _start_tracing(**_: Any) -> None:
+    start_tracing(get_settings())
+
+
+def find_obstacle() -> str | None:
+    """What keeps this worker from taking work; None when nothing does."""
+    if _draining.is_set():
+        return "draining: it ends when its page is done"
+    return None if _is_signed_in.is_set() else "starting"
+
+
 @signals.worker_ready.connect
 def _start_signing_in(sender: Any, **_: Any) -> None:
     (queue,) = {queue.name for queue in sender.task_consumer.queues}  # the Procfile gives each worker one
@@ -77,6 +104,7 @@ def _start_signing_in(sender: Any, **_: Any) -> None:
     DeathWatch().connect()
 
 
+_is_signed_in = threading.Event()
 _draining = threading.Event()
 
 
@@ -96,6 +124,7 @@ def _finish_aside(**_: Any) -> None:
     from workers.stage import get_resources
 
     get_resources().aside.wait()
+    stop_tracing()  # the process leaves without Python's own end
 
 
 def worker_name() -> str:
@@ -110,6 +139,7 @@ def _sign_in_until_drained(queue: str) -> None:
         draining = _draining.is_set()
         try:
             store.sign_in(queue, slots=0 if draining else 1)
+            _is_signed_in.set()
         except Exception:  # the database may be away; the next sign-in tries again
             log.warning("could not sign in", exc_info=True)
         if draining:

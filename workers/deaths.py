@@ -13,6 +13,7 @@ from common.errors import WorkerLostError as PageLostError
 from common.jobs.work import PageRef
 from common.logging import get_logger
 from common.names import PAGE_TASKS, SET_TASK, TRAIN_TASK, Stage
+from common.telemetry import ATTEMPTS
 from workers.patience import wait_out
 from workers.stage import Resources, get_resources, retry_pause_s
 
@@ -63,7 +64,8 @@ def report_death(resources: Resources, task: str, ids: tuple[Any, ...], cause: R
         elif task in _STAGES:
             ref, stage = PageRef(*ids), _STAGES[task]
             pause_s = retry_pause_s(settings, cause, work.page_failures(ref) + 1)
-            work.fail_page(ref, stage, cause.code, str(cause), pause_s, of_child=True)
+            if work.fail_page(ref, stage, cause.code, str(cause), pause_s, of_child=True):
+                ATTEMPTS.labels(stage, cause.code).inc()
 
     wait_out(give_up, settings.outage_limit_s)
     resources.wake_control()

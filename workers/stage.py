@@ -32,9 +32,20 @@ from common.jobs.database import Database
 from common.jobs.ids import content_key, new_id, sha256_hex
 from common.jobs.work import Claim, PageRef, StageOutcome, WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
-from common.names import CODE_VERSIONS, FILE_TYPES, Artifact, Stage, artifact_filename
+from common.names import (
+    CODE_VERSIONS,
+    FILE_TYPES,
+    JOB_CLASSES,
+    PAGE_TASKS,
+    Artifact,
+    RunOutcome,
+    Stage,
+    artifact_filename,
+)
 from common.params import STAGE_PARAMS, JobParams
 from common.settings import Settings, get_settings
+from common.telemetry import ATTEMPTS, CACHE_LOOKUPS, QUEUE_WAIT, STAGE_SECONDS
+from common.tracing import job_span
 from storage import keys
 from storage.configured import open_configured_store
 from workers.aside import Aside
@@ -136,6 +147,7 @@ class StageRun:
     """Keys that this run has written: to be deleted when it comes to nothing."""
     weights: str | None = None
     weights_key: str | None = None
+    device: str = "cpu"
     warning: str | None = None
     metrics: dict[str, Any] | None = None
     skipped: bool = False
@@ -199,6 +211,9 @@ class StageRun:
             raise CancelledError(f"{self.page_label} is no longer this run's")
 
 
+REFERENCE_MODEL = "reference model"
+"""How the weights of a page's draft are called, before the model's key."""
+
 Work = Callable[[StageRun], None]
 NameWeights = Callable[[StageRun], str]
 """Names the weights that the work will use, for stages whose weights an operator may change."""
@@ -223,36 +238,46 @@ def execute_stage(
     resources: Resources, stage: Stage, ref: PageRef, work: Work, name_weights: NameWeights | None = None
 ) -> bool:
     """Claim, work, commit. Returns whether the page goes on to its next stage."""
+    with job_span(PAGE_TASKS[stage], ref.job_id, page=ref.number, attempt=ref.attempt) as span:
+        outcome = _execute(resources, stage, ref, work, name_weights)
+        span.set_attribute("nurie.outcome", outcome)
+    ATTEMPTS.labels(stage, outcome).inc()
+    return outcome in (RunOutcome.DONE, RunOutcome.CACHED)
+
+
+def _execute(
+    resources: Resources, stage: Stage, ref: PageRef, work: Work, name_weights: NameWeights | None = None
+) -> str:
+    """As `execute_stage`; returns how it ended: a `RunOutcome`, or an error's code."""
     log = get_logger(__name__)
     claim = settle(resources, lambda: resources.work.claim_page(ref, stage))
     if claim is None:
         log.info("stale message: somebody else has this page, or nobody wants it any more")
-        return False
+        return RunOutcome.STALE
+    is_bulk = claim.job_pages > resources.settings.interactive_pages
+    QUEUE_WAIT.labels(stage, JOB_CLASSES[is_bulk]).observe(claim.waited_s)
     started = time.monotonic()
     heartbeat = Heartbeat(lambda: resources.work.renew_page(ref, stage), resources.settings.heartbeat_s)
     run = StageRun(claim, stage, resources, heartbeat)
     try:
         with heartbeat:
             run.weights_key = name_weights(run) if name_weights else None
-            cached = stage_is_pure(run) and _link_cached(run, stage_key(run))
-            if not cached:
-                if run.stage in REUSED_PARTS and stage_is_pure(run):
-                    _link_cached(run, part_key(run))
+            if not (cached := _find_kept(run)):
                 work(run)
     except CancelledError as error:
         log.info("given up", reason=str(error))
         _discard(run)
-        return False
+        return RunOutcome.CANCELLED
     except Exception as error:  # noqa: BLE001  every error ends as the page's state, with its code
-        _record_failure(resources, stage, ref, error)
+        code = _record_failure(resources, stage, ref, error)
         _discard(run)
-        return False
+        return code
     seconds = time.monotonic() - started
     outcome = StageOutcome(run.outputs, seconds, cached, run.skipped, run.weights, run.metrics, run.warning)
     if not settle(resources, lambda: resources.work.commit_page(ref, stage, outcome)):
         # What was written stays for the sweep: a commit whose answer was lost looks the same from here.
         log.info("stale result: nothing committed", seconds=round(seconds, 2))
-        return False
+        return RunOutcome.STALE
     if not cached and not run.skipped and run.is_kept and stage_is_pure(run):
         # In a bucket these are half a dozen requests: neither the page's next stage nor the slot's next page waits.
         try:
@@ -260,7 +285,25 @@ def execute_stage(
         except SoftTimeLimitExceeded:  # it waited for the one before; the page is committed and must go on
             log.warning("could not keep the result for reuse: storage is slow")
     log.info("stage done", seconds=round(seconds, 2), cached=cached, skipped=run.skipped)
-    return not run.skipped
+    if cached or run.skipped:
+        return RunOutcome.SKIPPED if run.skipped else RunOutcome.CACHED
+    STAGE_SECONDS.labels(stage, run.params.preset, _weights_label(run.weights), run.device).observe(seconds)
+    return RunOutcome.DONE
+
+
+def _weights_label(weights: str | None) -> str:
+    """Weights by what they are: a metric must not have a label for every reference model."""
+    return REFERENCE_MODEL if weights and weights.startswith(REFERENCE_MODEL) else weights or "none"
+
+
+def _find_kept(run: StageRun) -> bool:
+    """Link the stage's kept result, or the part of it that is kept; returns whether nothing is left to do."""
+    if not stage_is_pure(run):
+        return False
+    is_whole = _link_cached(run, stage_key(run))
+    is_part = not is_whole and run.stage in REUSED_PARTS and _link_cached(run, part_key(run))
+    CACHE_LOOKUPS.labels(run.stage, "hit" if is_whole else "part" if is_part else "miss").inc()
+    return is_whole
 
 
 def stage_is_pure(run: StageRun) -> bool:
@@ -382,7 +425,8 @@ def _write_manifest(store: PatientStore, stage: Stage, key: str, manifest: dict[
     store.put(keys.stage_artifact(stage, key, MANIFEST), data, media_type=JSON_TYPE)
 
 
-def _record_failure(resources: Resources, stage: Stage, ref: PageRef, error: Exception) -> None:
+def _record_failure(resources: Resources, stage: Stage, ref: PageRef, error: Exception) -> str:
+    """Returns the error's code."""
     cause = sort_error(error)
     failures = settle(resources, lambda: resources.work.page_failures(ref)) + 1
     retry_in_s = retry_pause_s(resources.settings, cause, failures)
@@ -393,6 +437,7 @@ def _record_failure(resources: Resources, stage: Stage, ref: PageRef, error: Exc
         resources,
         lambda: resources.work.fail_page(ref, stage, cause.code, str(cause), retry_in_s, counts=counts),
     )
+    return cause.code
 
 
 def _discard(run: StageRun) -> None:

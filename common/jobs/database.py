@@ -2,7 +2,7 @@
 
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from pathlib import Path
@@ -16,6 +16,8 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from common.errors import DatabaseError
+from common.telemetry import DATABASE_ERRORS, DATABASE_SECONDS, timed
+from common.tracing import part_span
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x6E757269
@@ -28,6 +30,8 @@ CONNECT_TIMEOUT_S = 10
 # taken over, or that ended a transaction which took too long: InternalError. No connection is free: PoolTimeoutError.
 OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 """What is no fault of a statement: worth another try, later."""
+READ, WRITE = "read", "write"
+"""Kinds of transactions, as they are measured."""
 
 
 class Database:
@@ -42,7 +46,7 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """Raises DatabaseError when the database does not answer."""
-        with _mapped(), Session(self._engine, expire_on_commit=False) as session:
+        with _measured(READ), _mapped(), Session(self._engine, expire_on_commit=False) as session:
             yield session
 
     def ask(self, statement: Select[*tuple[Any, ...]], **parameters: object) -> Sequence[Sequence[Any]]:
@@ -55,7 +59,7 @@ class Database:
         """
         text, names, constants = _compile(statement, self._engine.dialect)
         values = constants | parameters
-        with _mapped(self._away):
+        with _measured(READ), _mapped(self._away):
             connection = self._engine.raw_connection()
             try:
                 cursor = connection.cursor()
@@ -80,7 +84,12 @@ class Database:
         Raises:
             DatabaseError: the database does not answer.
         """
-        with _mapped(), Session(self._writing_engine, expire_on_commit=False) as session, session.begin():
+        with (
+            _measured(WRITE),
+            _mapped(),
+            Session(self._writing_engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     def check(self) -> None:
@@ -114,6 +123,11 @@ class Database:
         self._engine.dispose()
 
 
+def at_commit(session: Session, count: Callable[[], object]) -> None:
+    """Have something counted once the session's transaction is committed, and not if it comes to nothing."""
+    event.listen(session, "after_commit", lambda _: count(), once=True)
+
+
 def find_file(url: str) -> Path | None:
     """The file of a SQLite database, which need not be there; None for a server, and for one that is in memory.
 
@@ -142,6 +156,16 @@ def _compile(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> tuple[str
     """A query as the driver takes it: its text, the order of its parameters (None: by name), and its constants."""
     compiled = statement.compile(dialect=dialect)
     return str(compiled), compiled.positiontup, dict(compiled.params)
+
+
+@contextmanager
+def _measured(kind: str) -> Iterator[None]:
+    with timed(DATABASE_SECONDS.labels(kind).observe), part_span(f"database.{kind}"):
+        try:
+            yield
+        except DatabaseError:
+            DATABASE_ERRORS.labels(kind).inc()
+            raise
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from common.errors import WorkerLostError
 from common.jobs.database import Database
-from common.jobs.deliveries import queue_news
+from common.jobs.ending import end_job
 from common.jobs.feeding import PageMessage, feed_pages, has_room
 from common.jobs.models import WHOLE_SET, Job, Page, ReferenceModel
 from common.jobs.states import (
@@ -24,7 +24,7 @@ from common.jobs.states import (
     job_outcome,
     job_sources,
 )
-from common.jobs.work import finish_pages
+from common.jobs.work import end_page, finish_pages
 from common.names import STAGES, Artifact, Stage
 
 FindWaiting = Callable[[Stage], set[tuple[object, ...]]]
@@ -78,7 +78,8 @@ class DispatchStore:
             job = session.get_one(Job, job_id, with_for_update=True)
             page = session.get_one(Page, (job_id, number))
             if page.status == PageStatus.QUEUED:
-                _fail(page, code, detail)
+                page.error_code, page.error_detail, page.updated_at = code, detail, time.time()
+                end_page(session, page, PageStatus.FAILED)
                 session.flush()
                 finish_pages(session, job)
 
@@ -217,28 +218,23 @@ class DispatchStore:
 
     def finish_job(self, job_id: str, result_key: str | None, result_bytes: int = 0) -> JobStatus | None:
         """End a packaged job as its pages ended; None when it is no longer packaging (cancelled, deleted)."""
-        now = time.time()
         with self._database.writing() as session:
             job = session.get(Job, job_id, with_for_update=True)
             if job is None or job.status != JobStatus.PACKAGING:
                 return None
             statuses = session.scalars(select(Page.status).where(*_decisive(job))).all()
             outcome = job_outcome(Counter(PageStatus(status) for status in statuses))
-            assert job.status in job_sources(outcome)
-            job.status, job.result_key, job.revision = outcome, result_key, job.revision + 1
+            job.result_key, job.revision = result_key, job.revision + 1
             job.stored_bytes += result_bytes  # those of earlier results stay, as long as the job does
-            job.finished_at = job.updated_at = now
-            queue_news(session, job)
+            end_job(session, job, outcome)
             return outcome
 
     def fail_job(self, job_id: str) -> None:
         """End a job that cannot be packaged: a bug of ours, which the log tells about."""
-        now = time.time()
         with self._database.writing() as session:
             job = session.get(Job, job_id, with_for_update=True)
             if job is not None and job.status in job_sources(JobStatus.FAILED):
-                job.status, job.finished_at, job.updated_at = JobStatus.FAILED, now, now
-                queue_news(session, job)
+                end_job(session, job, JobStatus.FAILED)
 
     def _give_up_holder(self, session: Session, page: Page, now: float) -> None:
         holder, page.worker, page.lease_until, page.updated_at = page.worker, None, None, now
@@ -251,7 +247,7 @@ class DispatchStore:
         page.attempt += 1
         if page.failures >= self._max_failures:
             job = session.get_one(Job, page.job_id, with_for_update=True)
-            _fail(page, page.error_code, page.error_detail)
+            end_page(session, page, PageStatus.FAILED)
             session.flush()
             finish_pages(session, job)
         else:
@@ -282,8 +278,3 @@ def _has_page_at_cgan() -> ColumnElement[bool]:
         .where(Page.job_id == Job.id, Page.status == PageStatus.QUEUED, Page.stage == Stage.CGAN)
         .exists()
     )
-
-
-def _fail(page: Page, code: str, detail: str) -> None:
-    page.status, page.stage, page.lease_until = PageStatus.FAILED, None, None
-    page.error_code, page.error_detail, page.updated_at = code, detail, time.time()

@@ -87,7 +87,7 @@ def feed_pages(session: Session, interactive_pages: int) -> list[PageMessage]:
     ):
         return []  # another control chooses at this moment
     now = time.time()
-    is_bulk = _is_bulk(interactive_pages)
+    is_bulk = is_bulk_job(interactive_pages)
     room = _find_room(session, now)
     if not room.is_any_left():
         return []
@@ -166,7 +166,7 @@ def _start(candidate: _Candidate, now: float) -> PageMessage:
     return PageMessage(PageRef(page.job_id, page.number, page.attempt), candidate.first, candidate.last)
 
 
-def _is_bulk(interactive_pages: int) -> ColumnElement[bool]:
+def is_bulk_job(interactive_pages: int) -> ColumnElement[bool]:
     # An evaluation has no pages, and may have ten thousand pictures: nobody waits at the screen for it.
     return or_(Job.pages_total > interactive_pages, Job.kind == JobKind.EVALUATE)
 

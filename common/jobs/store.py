@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from common.errors import ConflictError, NotFoundError
 from common.hints import Rgb
-from common.jobs.database import Database
-from common.jobs.deliveries import queue_news
+from common.jobs.database import Database, at_commit
+from common.jobs.ending import end_job
 from common.jobs.ids import content_key, is_id, sha256_hex
 from common.jobs.models import WHOLE_SET, Attempt, Delivery, Job, Page, ReferenceModel, Series, Tenant
 from common.jobs.queueing import first_missing_stage, new_page, queue_set, reopen, requeue, require_correctable
@@ -29,6 +29,7 @@ from common.jobs.states import (
 from common.jobs.tenants import UNLIMITED, Limits, require_room
 from common.names import TRAINING_VERSION, Artifact, Stage
 from common.params import TRAINING_PARAMS, JobParams, first_changed_stage
+from common.telemetry import PAGES_ENDED
 
 NUMBERS_AT_ONCE = 500
 """Pages that one query names; SQLite takes 32,766 variables at most."""
@@ -217,18 +218,19 @@ class JobStore:
 
     def cancel_job(self, tenant_id: str, job_id: str) -> None:
         """Cancel what has not ended; a job that has ended already stays as it is."""
-        now = time.time()
         with self._database.writing() as session:
             job = _own_job(session, tenant_id, job_id, lock=True)
             if job.status not in job_sources(JobStatus.CANCELLED):
                 return
-            job.status, job.finished_at, job.updated_at = JobStatus.CANCELLED, now, now
-            session.execute(
+            cancelled = session.execute(
                 update(Page)
                 .where(Page.job_id == job_id, Page.status.in_(page_sources(PageStatus.CANCELLED)))
-                .values(status=PageStatus.CANCELLED, stage=None, lease_until=None, updated_at=now)
-            )
-            queue_news(session, job)
+                .values(status=PageStatus.CANCELLED, stage=None, lease_until=None, updated_at=time.time())
+                .returning(Page.number)
+            ).scalars()
+            pages = sum(number != WHOLE_SET for number in cancelled)
+            at_commit(session, lambda: PAGES_ENDED.labels(PageStatus.CANCELLED).inc(pages))
+            end_job(session, job, JobStatus.CANCELLED)
 
     def retry_job(self, tenant_id: str, job_id: str) -> int:
         """Queue what failed of a job that has ended once more: pages, and their scoring together; returns how many.

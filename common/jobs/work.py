@@ -8,16 +8,17 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, func, select, update
+from sqlalchemy import ColumnElement, CursorResult, Select, func, select, update
 from sqlalchemy.orm import Session
 
 from common.errors import CancelledError
-from common.jobs.database import Database
+from common.jobs.database import Database, at_commit
 from common.jobs.models import WHOLE_SET, Attempt, Job, Page, ReferenceModel, Worker
 from common.jobs.states import JOB_OPEN, PAGE_ENDED, JobStatus, ModelStatus, PageStatus, job_sources
 from common.jobs.store import page_params
 from common.names import STAGES, Artifact, Stage
 from common.params import JobParams
+from common.telemetry import PAGES_ENDED
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Claim:
     model_key: str  # empty in a job that has no model
     model_attempt: int  # of the training that made it
     colours: list[dict[str, list[int]]]  # corrected ones, which fresh hints get: [{old, new}]
+    waited_s: float = 0.0  # since it was sent to this stage
+    job_pages: int = 0  # of the whole job
 
 
 @dataclass(frozen=True)
@@ -85,9 +88,10 @@ class WorkStore:
         now = time.time()
         with self._database.writing() as session:
             # The job's row before the page's, as everybody takes them.
-            job = session.get(Job, ref.job_id, with_for_update=True)
-            if job is None or (ref.number == WHOLE_SET and _count_open(session, ref.job_id)):
+            found = session.execute(_job_and_time(ref)).one_or_none()
+            if found is None or (ref.number == WHOLE_SET and _count_open(session, ref.job_id)):
                 return None  # it was deleted, or a page of its set was corrected, since the message was sent
+            job, sent_at = found
             page = session.scalar(
                 update(Page)
                 .where(*_due(ref, stage), Page.worker.is_(None))
@@ -112,7 +116,9 @@ class WorkStore:
             params = page_params(job, page)
             model = session.get_one(ReferenceModel, job.model_key) if job.model_key else None
             key, trained = (model.key, model.attempt) if model else ("", 0)
-            return Claim(ref, page.name, params, dict(page.artifacts), truth or None, key, trained, job.colours)
+            waited_s, total = max(0.0, now - sent_at), job.pages_total
+            artifacts = dict(page.artifacts)
+            return Claim(ref, page.name, params, artifacts, truth or None, key, trained, job.colours, waited_s, total)
 
     def renew_page(self, ref: PageRef, stage: Stage) -> bool:
         """Renew the lease; False when the page is no longer this run's."""
@@ -145,7 +151,7 @@ class WorkStore:
                 page.metrics = outcome.metrics
             page.worker, page.updated_at = None, now
             if outcome.skipped or following is None:
-                _end_page(page, PageStatus.SKIPPED if outcome.skipped else PageStatus.SUCCEEDED)
+                end_page(session, page, PageStatus.SKIPPED if outcome.skipped else PageStatus.SUCCEEDED)
                 session.flush()
                 finish_pages(session, job)
             else:
@@ -190,7 +196,7 @@ class WorkStore:
             page.failures += counts
             page.attempt += 1  # this run's message is used up: delivered again, it must find nothing
             if retry_in_s is None:
-                _end_page(page, PageStatus.FAILED)
+                end_page(session, page, PageStatus.FAILED)
                 session.flush()
                 finish_pages(session, session.get_one(Job, ref.job_id))
             else:
@@ -344,7 +350,7 @@ def finish_pages(session: Session, job: Job) -> None:
     if whole_set is not None and whole_set.status not in PAGE_ENDED:
         if whole_set.status != PageStatus.QUEUED or _has_results(session, job.id):
             return
-        _end_page(whole_set, PageStatus.SKIPPED)  # there is nothing to score
+        end_page(session, whole_set, PageStatus.SKIPPED)  # there is nothing to score
     if job.status in job_sources(JobStatus.PACKAGING):
         job.status, job.updated_at = JobStatus.PACKAGING, time.time()
 
@@ -373,6 +379,12 @@ def _names_apart(pages: list[Page]) -> dict[int, str]:
     return {page.number: f"{page.number:04d}/{page.name}" for page in pages}
 
 
+def _job_and_time(ref: PageRef) -> Select[Job, float]:
+    """The job, locked, and when its page was sent to where it waits."""
+    query = select(Job, Page.updated_at).join(Page, Page.job_id == Job.id)
+    return query.where(Job.id == ref.job_id, Page.number == ref.number).with_for_update(of=Job)
+
+
 def _due(ref: PageRef, stage: Stage) -> tuple[Any, ...]:
     return (
         Page.job_id == ref.job_id,
@@ -397,8 +409,11 @@ def _following_stage(stage: Stage, params: JobParams) -> Stage | None:
     return STAGES[STAGES.index(stage) + 1]
 
 
-def _end_page(page: Page, status: PageStatus) -> None:
+def end_page(session: Session, page: Page, status: PageStatus) -> None:
+    """Have a page end in a state, inside the caller's transaction."""
     page.status, page.stage, page.lease_until = status, None, None
+    if page.number != WHOLE_SET:
+        at_commit(session, PAGES_ENDED.labels(status).inc)
     if status != PageStatus.FAILED:
         page.error_code = page.error_detail = None
 

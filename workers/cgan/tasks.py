@@ -14,6 +14,8 @@ from common.jobs.work import WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
 from common.names import PAGE_TASKS, TRAIN_TASK, Artifact, Stage
 from common.palette import match_colours
+from common.telemetry import TRAINING_SECONDS
+from common.tracing import job_span
 from storage import keys
 from workers.celery import app
 from workers.cgan import presets
@@ -25,6 +27,7 @@ from workers.cgan.working_size import shrink_page
 from workers.patience import PatientStore
 from workers.stage import (
     JSON_TYPE,
+    REFERENCE_MODEL,
     Heartbeat,
     Resources,
     StageRun,
@@ -53,7 +56,8 @@ def paint(self: Task, job_id: str, number: int, attempt: int) -> None:
 def train(self: Task, key: str, job_id: str, attempt: int) -> None:  # noqa: ARG001
     bind_ids(model=key[:12], job=job_id, attempt=attempt)
     try:
-        train_model(get_resources(), key, job_id, attempt)
+        with job_span(TRAIN_TASK, job_id, model=key, attempt=attempt):
+            train_model(get_resources(), key, job_id, attempt)
         get_resources().wake_control()
     finally:
         clear_ids()
@@ -65,7 +69,7 @@ def draft_page(run: StageRun) -> None:
         run.skip()
         return
     result = presets.paint(page_rgb, _find_model(run), run.params)
-    run.weights = f"reference model {run.claim.model_key}"
+    run.weights = f"{REFERENCE_MODEL} {run.claim.model_key}"
     run.write_picture(Artifact.DRAFT, result.draft_rgb)
     run.write_picture(Artifact.REGIONS, result.regions)
     corrected = match_colours(read_colours(run.claim.colours), result.hints.palette)
@@ -80,7 +84,7 @@ def train_model(resources: Resources, key: str, job_id: str, attempt: int) -> No
         log.info("stale message: the model is there, or somebody trains it")
         return
     try:
-        _train(resources, key, job_id, attempt)
+        preset = _train(resources, key, job_id, attempt)
     except CancelledError:
         settle(resources, lambda: work.release_model(key, attempt))
         log.info("training given up")
@@ -90,12 +94,14 @@ def train_model(resources: Resources, key: str, job_id: str, attempt: int) -> No
         return
     seconds = time.monotonic() - started
     if settle(resources, lambda: work.commit_model(key, attempt, seconds)):
+        TRAINING_SECONDS.labels(preset, "cpu").observe(seconds)
         log.info("training done", seconds=round(seconds, 1))
     else:
         log.info("stale result: somebody else trains this model", seconds=round(seconds, 1))
 
 
-def _train(resources: Resources, key: str, job_id: str, attempt: int) -> None:
+def _train(resources: Resources, key: str, job_id: str, attempt: int) -> str:
+    """Returns the preset that it was trained as."""
     store, limits = resources.store, resources.settings.image_limits
     references, params = settle(resources, lambda: resources.work.training_inputs(job_id))
     report = _Reporter(resources.work, key, attempt)
@@ -116,6 +122,7 @@ def _train(resources: Resources, key: str, job_id: str, attempt: int) -> None:
         card = describe_model(model, params, [ref["sha256"] for ref in references], report.last)
         store.put(keys.model_card(key), json.dumps(card, indent=1).encode(), media_type=JSON_TYPE)
         store.put(keys.model(key), save_model(model), media_type="application/octet-stream")
+    return params.preset
 
 
 class _Reporter:

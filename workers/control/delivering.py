@@ -21,9 +21,10 @@ from typing import Final
 
 import httpx
 
-from common.jobs.deliveries import DeliveryStore, DueDelivery, Try
+from common.jobs.deliveries import DeliveryStatus, DeliveryStore, DueDelivery, Try
 from common.logging import get_logger
 from common.names import VERSION
+from common.telemetry import DELIVERIES, DELIVERY_SECONDS
 from common.webhooks import Address, Network, RefusedAddressError, check_address, check_callback_url, sign
 
 TIMEOUT_S: Final = 15.0
@@ -35,6 +36,9 @@ MAX_OF_TENANT: Final = 4
 THREADS: Final = 2 * MAX_AT_ONCE
 MAX_ERROR_CHARS: Final = 200
 LOOK_AGAIN_S: Final = 0.1
+AGAIN, GONE = "again", "gone"
+DELIVERY_OUTCOMES: Final = (AGAIN, GONE, DeliveryStatus.DELIVERED.value, DeliveryStatus.FAILED.value)
+"""What a try comes to: it is to be tried again, its job is gone, or the delivery has ended."""
 
 
 class Deliverer:
@@ -88,12 +92,20 @@ class Deliverer:
         try:
             result = await try_delivery(due, self._networks)
             outcome = await asyncio.to_thread(self._deliveries.record, due.id, result)
+            _count(result, outcome)
             # Not the URL, which may hold a token.
             log.info("delivery tried", outcome=outcome, status=result.status, error=result.error)
         except Exception:  # the lease runs out, and it is sent once more under the same id
             log.exception("a delivery was not brought to its end")
         finally:
             self._held[due.tenant_id] -= 1
+
+
+def _count(result: Try, outcome: DeliveryStatus | None) -> None:
+    # A try that is to be tried again leaves its delivery pending.
+    label = GONE if outcome is None else AGAIN if outcome is DeliveryStatus.PENDING else outcome.value
+    DELIVERIES.labels(label).inc()
+    DELIVERY_SECONDS.labels(label).observe(result.seconds)
 
 
 async def try_delivery(due: DueDelivery, networks: Iterable[Network]) -> Try:

@@ -12,12 +12,18 @@ from common.jobs.dispatch import DispatchStore
 from common.jobs.garbage import GarbageStore
 from common.logging import get_logger
 from common.settings import Settings
+from common.telemetry import DUTY_SECONDS, REAPED, timed
 from storage.protocol import ObjectStore
 from workers.control.packaging import package_jobs
 from workers.control.sweeping import Sweeper, sweep_leftovers
 from workers.control.unpacking import unpack_archives
 from workers.patience import LONGEST_PAUSE_S
 from workers.pipeline import send_page, send_training
+
+PAGE, TRAINING = "page", "training"
+"""What is found to be lost."""
+SILENT_S = 120.0
+"""A round that takes longer than this is stuck, in seconds: an archive of 2 GB takes a part of it to pack."""
 
 
 class Control:
@@ -38,6 +44,7 @@ class Control:
         self._broker = broker
         self._app = app
         self._reaped_at = 0.0  # of time.monotonic
+        self._round_at = time.monotonic()
         self._spare_until = time.monotonic() + self._grace_s  # the database may have been away until we started
         self._sweeper = Sweeper(settings, garbage, store)
 
@@ -47,15 +54,22 @@ class Control:
         while not stop.is_set():
             for step in (self._unpack, self._reap, self._train, self._feed, self._package, self._sweep):
                 self._attempt(step)
+            self._round_at = time.monotonic()
             try:
                 self._broker.wait_for_wake(self._settings.poll_s)
             except BrokerError as error:
                 log.warning("no notes from the broker", reason=str(error))
                 stop.wait(self._settings.poll_s)
 
+    def find_obstacle(self) -> str | None:
+        """What keeps it from its duties; None when nothing does."""
+        silent_s = time.monotonic() - self._round_at
+        return f"no round has ended for {silent_s:.0f} s" if silent_s > SILENT_S else None
+
     def _attempt(self, step: Callable[[], None]) -> None:
         try:
-            step()
+            with timed(DUTY_SECONDS.labels(step.__name__.lstrip("_")).observe):
+                step()
         except Exception as error:  # noqa: BLE001  one duty that fails now must not keep the others from being done
             if isinstance(error, DatabaseError):
                 self._spare_until = time.monotonic() + self._grace_s
@@ -79,9 +93,10 @@ class Control:
             return
         self._reaped_at = time.monotonic()
         find_waiting = self._broker.find_waiting
-        lost = self._dispatch.lost_pages(find_waiting) + self._dispatch.lost_trainings(find_waiting)
-        if lost:
-            get_logger(__name__).warning("work was lost and is sent again", count=lost)
+        for what, find_lost in ((PAGE, self._dispatch.lost_pages), (TRAINING, self._dispatch.lost_trainings)):
+            if lost := find_lost(find_waiting):
+                REAPED.labels(what).inc(lost)
+                get_logger(__name__).warning("work was lost and is sent again", what=what, count=lost)
 
     def _train(self) -> None:
         self._dispatch.fail_untaught()

@@ -14,6 +14,7 @@ from common.jobs.states import JobKind, PageStatus
 from common.jobs.store import page_params
 from common.logging import get_logger
 from common.names import SET_ARTIFACTS, Artifact
+from common.tracing import job_span
 from storage import keys
 from storage.protocol import ObjectStore
 
@@ -33,7 +34,8 @@ def package_jobs(dispatch: DispatchStore, store: ObjectStore) -> list[str]:
     for job, pages in dispatch.jobs_to_package():
         done = [page for page in pages if page.status in (PageStatus.SUCCEEDED, PageStatus.SKIPPED)]
         try:
-            key, size = _write_result(store, job, pages) if done else (None, 0)
+            with job_span("control.package", job.id, pages=len(done)):
+                key, size = _write_result(store, job, pages) if done else (None, 0)
         except RetryableError as error:
             log.warning("packaging is tried again", job=job.id, reason=str(error))
             continue

@@ -10,6 +10,7 @@ from common.jobs.ids import sha256_hex
 from common.jobs.models import Job
 from common.logging import get_logger
 from common.settings import Settings
+from common.tracing import job_span
 from storage import keys
 from storage.protocol import ObjectStore
 
@@ -22,7 +23,8 @@ def unpack_archives(dispatch: DispatchStore, store: ObjectStore, settings: Setti
     log = get_logger(__name__)
     for job in dispatch.archives_to_unpack():
         try:
-            _unpack_job(dispatch, store, settings, job)
+            with job_span("control.unpack", job.id):
+                _unpack_job(dispatch, store, settings, job)
         except (RetryableError, OSError) as error:  # OSError: such as a temporary folder that is full
             log.warning("unpacking is tried again", job=job.id, reason=str(error))
         except Exception as error:  # a job that can never be unpacked must end, or it would be tried for ever

@@ -79,7 +79,7 @@ def bodies(method: str) -> dict[str, object]:
 def test_what_is_not_under_v1_is_public_on_purpose(app):
     outside = {rule for _, rule in rules(app) if not rule.startswith("/v1/")}
     assert outside == {
-        *("/", "/docs", "/docs/<name>", "/healthz", "/openapi.json", "/readyz", "/storage/<path:key>"),
+        *("/", "/docs", "/docs/<name>", "/healthz", "/metrics", "/openapi.json", "/readyz", "/storage/<path:key>"),
         "/web/<path:name>",
     }
 
