@@ -41,7 +41,7 @@ OPTIONS: Final[dict[str, dict[str, Any]]] = {
 def build_dashboards() -> dict[str, dict[str, Any]]:
     """The dashboards, by the names of their files."""
     queue = _query_variable("queue", "Queue", "label_values(nurie_slots, queue)")
-    instance = _query_variable("instance", "Worker", 'label_values(nurie_worker_ready{stage=~"$queue"}, instance)')
+    instance = _query_variable("instance", "Worker", 'label_values(nurie_attempts_total{stage=~"$queue"}, instance)')
     return {
         "house.json": _dashboard("nurie-house", "Nurie: the house", HOUSE, [queue], "pools"),
         "pools.json": _dashboard("nurie-pools", "Nurie: pools", POOLS, [queue, instance], "the house"),

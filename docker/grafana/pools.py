@@ -82,7 +82,11 @@ WORK: Final = Row(
         Panel(
             "Storage, as the pools see it",
             SECONDS,
-            quantiles("nurie_storage_seconds", "job, operation", 'job=~"nurie-($queue)", instance=~"$instance"'),
+            quantiles(
+                "nurie_storage_seconds",
+                "job, operation",
+                'job!~"nurie-(api|control)", job=~"nurie-($queue)", instance=~"$instance"',
+            ),
             width=16,
         ),
     ],
