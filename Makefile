@@ -97,6 +97,7 @@ requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
 
 setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu
 	@tests/install_postgresql
+	@tests/install_prometheus
 	@tests/install_browser
 
 $(UV):

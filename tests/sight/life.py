@@ -145,7 +145,13 @@ def _finish(house: Service, job_id: str) -> dict[str, Any]:
 
 def _wait_until_seen(prometheus: Prometheus) -> None:
     """Until the last that happened was scraped, twice as rates need it."""
-    for query in ('nurie_deliveries_total{outcome="again"} > 0', 'nurie_http_requests_total{status="404"} > 0'):
+    # The API looks at jobs every few seconds.
+    last = (
+        'nurie_deliveries_total{outcome="again"} > 0',
+        'nurie_jobs{state="cancelled"} > 0',
+        "nurie_deliveries_pending > 0",
+    )
+    for query in last:
         wait_until(lambda query=query: prometheus.now(query), SEEN_LIMIT_S, lambda query=query: f"never seen: {query}")
     scraped = len(prometheus.since_start("up")[0][1])
     wait_until(lambda: len(prometheus.since_start("up")[0][1]) > scraped + 2, SEEN_LIMIT_S, prometheus.log)
