@@ -12,7 +12,7 @@ from flask_openapi import OpenAPI
 from pydantic import BaseModel
 
 from api import pages, requests, series, submissions
-from api.examples import EVENTS, EXAMPLES, problem_example
+from api.examples import EVENTS, EXAMPLES, METRICS, problem_example
 from api.problems import MEDIA_TYPE, Problem
 from api.views import PUBLIC_ARTIFACTS
 from common.params import JobParams
@@ -202,6 +202,8 @@ def _complete_response(response: Node, status: int, path: str, name: str, *, nee
         response["content"] = {MEDIA_TYPE: problem}
     elif name == "get_events" and status == HTTPStatus.OK:
         response["content"] = {"text/event-stream": {"schema": EVENT, "example": EVENTS}}
+    elif path == "/metrics" and status == HTTPStatus.OK:
+        response["content"] = {"text/plain": {"schema": {"type": "string"}, "example": METRICS}}
     for content in response.get("content", {}).values():
         model = content["schema"].get("$ref", "").rpartition("/")[2]
         if model in _BY_NAME:

@@ -170,6 +170,11 @@ EVENTS: Final = (
     f'id: 1795762847000000-9f86d081884c7d65\nevent: job\ndata: {{"id": "{_JOB_ID}", "status": "running", …}}\n\n'
 )
 
+METRICS: Final = (
+    "# HELP nurie_queue_demand Slots that could work at this moment.\n# TYPE nurie_queue_demand gauge\n"
+    'nurie_queue_demand{queue="cgan"} 12.0\n'
+)
+
 
 def problem_example(status: int, title: str, path: str) -> dict[str, Any]:
     code, detail = PROBLEMS[status]

@@ -76,11 +76,10 @@ def _set_up_logging(**_: Any) -> None:
 @signals.celeryd_init.connect
 def _open_to_operators(options: dict[str, Any], **_: Any) -> None:
     """In the parent, before anything else: its child counts into what it shares, and is named as it is."""
-    queues: list[str] = options["queues"] or list(STAGES)  # -Q, taken apart at its commas
     share_metrics()
-    begin_counting(ATTEMPTS, queues, (*RunOutcome, *RUN_FAILURES))
+    begin_counting(ATTEMPTS, options["queues"], (*RunOutcome, *RUN_FAILURES))
     begin_counting(PAGES_ENDED, PAGE_ENDED)
-    name_service(f"nurie-{'-'.join(queues)}")
+    name_service(f"nurie-{'-'.join(options['queues'])}")
     open_side_port(get_settings(), find_obstacle, *([gpus] if (gpus := open_gpus()) else []))
 
 

@@ -30,6 +30,7 @@ from common.errors import (
 from common.imaging import MEDIA_TYPES, decode_image, encode_image
 from common.jobs.database import Database
 from common.jobs.ids import content_key, new_id, sha256_hex
+from common.jobs.models import WHOLE_SET
 from common.jobs.work import Claim, PageRef, StageOutcome, WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
 from common.names import (
@@ -37,6 +38,7 @@ from common.names import (
     FILE_TYPES,
     JOB_CLASSES,
     PAGE_TASKS,
+    SET_TASK,
     Artifact,
     RunOutcome,
     Stage,
@@ -211,6 +213,8 @@ class StageRun:
             raise CancelledError(f"{self.page_label} is no longer this run's")
 
 
+REPORT = "report"
+"""Scoring all pages of a job together, where stages are told apart by the time that they take."""
 REFERENCE_MODEL = "reference model"
 """How the weights of a page's draft are called, before the model's key."""
 
@@ -238,7 +242,8 @@ def execute_stage(
     resources: Resources, stage: Stage, ref: PageRef, work: Work, name_weights: NameWeights | None = None
 ) -> bool:
     """Claim, work, commit. Returns whether the page goes on to its next stage."""
-    with job_span(PAGE_TASKS[stage], ref.job_id, page=ref.number, attempt=ref.attempt) as span:
+    task = SET_TASK if ref.number == WHOLE_SET else PAGE_TASKS[stage]
+    with job_span(task, ref.job_id, page=ref.number, attempt=ref.attempt) as span:
         outcome = _execute(resources, stage, ref, work, name_weights)
         span.set_attribute("nurie.outcome", outcome)
     ATTEMPTS.labels(stage, outcome).inc()
@@ -287,7 +292,8 @@ def _execute(
     log.info("stage done", seconds=round(seconds, 2), cached=cached, skipped=run.skipped)
     if cached or run.skipped:
         return RunOutcome.SKIPPED if run.skipped else RunOutcome.CACHED
-    STAGE_SECONDS.labels(stage, run.params.preset, _weights_label(run.weights), run.device).observe(seconds)
+    kind = stage if ref.number != WHOLE_SET else REPORT  # which takes as long as its set is large
+    STAGE_SECONDS.labels(kind, run.params.preset, _weights_label(run.weights), run.device).observe(seconds)
     return RunOutcome.DONE
 
 
