@@ -13,8 +13,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.client.pages import draw_page
 from tests.service import FAST_STAGES, PROCFILE, STAGES, Service
+from tests.sight.pages import picture
 from tests.sight.server import ROOT, Prometheus, wait_until
 
 TOKEN = "a-token-for-metrics-alone"
@@ -29,7 +29,7 @@ SETTINGS = {
     "NURIE_TEST_STAGE_S": "0.2",
     # Short enough that a lost worker is noticed within a test, long enough for a machine that is busy.
     "NURIE_POLL_S": "0.2",
-    "NURIE_LEASE_S": "4",
+    "NURIE_LEASE_S": "6",
     "NURIE_HEARTBEAT_S": "1",
     "NURIE_QUEUE_LEASE_S": "3",
     "NURIE_RETRY_BACKOFF_S": "0.2",
@@ -107,7 +107,7 @@ def _colour_a_chapter(house: Service, faults: Path, callback_url: str) -> None:
 
 def _do_the_rest(house: Service, callback_url: str) -> None:
     """A small job, the same chapter once more, one that is cancelled, clients' errors, and a receiver who is away."""
-    _finish(house, _send(house, ["small.png"], truth=True))
+    _finish(house, _send(house, ["small.png"], reference=1, truth=True))
     assert _finish(house, _send(house, CHAPTER[:2]))["status"] == "succeeded"
     _finish(house, _send(house, CHAPTER[:2], callback_url=callback_url.replace("/taken", "/refused")))
     cancelled = _send(house, [f"{number}.png" for number in range(20, 26)])
@@ -121,15 +121,12 @@ def _do_the_rest(house: Service, callback_url: str) -> None:
             raise AssertionError(f"{path} is there")
 
 
-def _send(house: Service, names: list[str], *, truth: bool = False, **fields: str) -> str:
-    pages = [("pages", name, draw_page(hash_name(name))) for name in names]
-    references = [("references", "reference.png", draw_page(0, colour=True))]
-    truths = [("truths", name, draw_page(hash_name(name), colour=True)) for name in names] if truth else []
+def _send(house: Service, names: list[str], *, reference: int = 0, truth: bool = False, **fields: str) -> str:
+    """Pages of the same name are the same. A second reference has a second training: rates need a first and a second."""
+    pages = [("pages", name, picture(sum(name.encode()))) for name in names]
+    references = [("references", "reference.png", picture(reference, coloured=True))]
+    truths = [("truths", name, picture(sum(name.encode()), coloured=True)) for name in names] if truth else []
     return house.submit([*pages, *references, *truths], params=json.dumps({"epochs": 1}), **fields)
-
-
-def hash_name(name: str) -> int:
-    return sum(name.encode())
 
 
 def _finish(house: Service, job_id: str) -> dict[str, Any]:

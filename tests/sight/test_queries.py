@@ -32,9 +32,9 @@ ABSENT = {
 }
 """What may be missing in this run, and why."""
 NOTHING_CHOSEN = {
-    'nurie_http_requests_total{status=~"5..", route!~"/healthz|/readyz|/metrics"}': "the API did not fail",
+    'nurie_http_requests_total{route!~"/healthz|/readyz|/metrics",status=~"5.."}': "the API did not fail",
 }
-"""What may choose nothing in this run, of metrics that are there."""
+"""What may choose nothing in this run, of metrics that are there; as Prometheus writes it."""
 
 
 @pytest.mark.parametrize("query", list(read_queries()), ids=str)
@@ -72,7 +72,7 @@ def test_what_alerts_look_at_is_there(life: Life) -> None:
     for rule in _rules(life):
         for selector in find_selectors(rule["query"]):
             found = life.prometheus.since_start(selector)
-            if not found and (find_metrics(selector) & set(ABSENT) or _spaced(selector) in NOTHING_CHOSEN):
+            if not found and (find_metrics(selector) & set(ABSENT) or selector in NOTHING_CHOSEN):
                 continue
             assert found, f"{rule['name']}: {selector} has no data"
             missing = find_grouping(rule["query"]) - set(found[0][0])
@@ -108,12 +108,12 @@ FIGURES = {
     'sum(nurie_pages_ended_total{state="succeeded"})': 7 + 1 + 2 * 2,
     'sum(nurie_pages_ended_total{state="failed"})': 2,
     'sum(nurie_attempts_total{outcome="bad_image"})': 1,
-    'sum(nurie_attempts_total{outcome="worker_lost"})': 2,
     'sum(nurie_attempts_total{stage="inknhue", outcome="cached"})': 2 * 2,
     'sum(nurie_deliveries_total{outcome="delivered"})': 1,
     "max(nurie_deliveries_pending)": 1,
-    "sum(nurie_slots)": 4,
-    "sum(nurie_workers)": 4,
+    # The worker of s2p that was killed counts for 45 seconds more, beside the new one.
+    'sum(nurie_slots{queue!="s2p"})': 3,
+    'sum(nurie_workers{queue!="s2p"})': 3,
 }
 """What came of the life that these tests look at: tests/sight/life.py."""
 
@@ -124,18 +124,17 @@ def test_figures_are_those_of_the_run(life: Life, query: str) -> None:
     assert [values for _, values in life.prometheus.now(query)] == [[FIGURES[query]]]
 
 
-def test_lost_work_was_found(life: Life) -> None:
-    ((_, (reaped,)),) = life.prometheus.now('nurie_reaped_total{what="page"}')
-    assert reaped >= 1
+@pytest.mark.parametrize(
+    "query", ['nurie_reaped_total{what="page"}', 'sum(nurie_attempts_total{outcome="worker_lost"})']
+)
+def test_lost_work_was_found(life: Life, query: str) -> None:
+    """By control, or by the parent of the process that died: who comes first is chance."""
+    ((_, (count,)),) = life.prometheus.now(query)
+    assert count >= 1
 
 
 def _rules(life: Life) -> list[dict[str, Any]]:
     return [rule for group in life.prometheus.ask("rules")["groups"] for rule in group["rules"]]
-
-
-def _spaced(selector: str) -> str:
-    """As it stands in our files: Prometheus prints it without spaces."""
-    return re.sub(r'",(?=\w)', '", ', selector)
 
 
 def _exposed(life: Life) -> set[str]:
