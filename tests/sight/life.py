@@ -122,7 +122,7 @@ def _do_the_rest(house: Service, callback_url: str) -> None:
 
 
 def _send(house: Service, names: list[str], *, reference: int = 0, truth: bool = False, **fields: str) -> str:
-    """Pages of the same name are the same. A second reference has a second training: rates need a first and a second."""
+    """Pages of the same name are the same. Another reference has a training of its own: a rate needs a second one."""
     pages = [("pages", name, picture(sum(name.encode()))) for name in names]
     references = [("references", "reference.png", picture(reference, coloured=True))]
     truths = [("truths", name, picture(sum(name.encode()), coloured=True)) for name in names] if truth else []
