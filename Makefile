@@ -24,7 +24,10 @@ export UV_INDEX_STRATEGY ?= unsafe-best-match
 endif
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements bench-engine bench-api bench-page bench-client fuzz
+# Where known vulnerabilities are asked for, if not at osv.dev: OSV="--osv-url https://mirror.example.org/v1/query"
+OSV ?=
+
+.PHONY: help setup setup-tests demo serve test chaos lint bench capacity bench-house bench-scaling bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements licences sbom audit bench-engine bench-api bench-page bench-client fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -46,14 +49,23 @@ chaos: setup setup-tests ## Break the house while a chapter is under way; SEED= 
 fuzz: .venvs/fuzz/.ready-cpu ## Feed hostile archives and pictures to their readers; MINUTES=15, findings in out/fuzz
 	@.venvs/fuzz/bin/python -m tests.fuzz $(if $(MINUTES),--minutes "$(MINUTES)")
 
-lint: setup ## Check style, types and who may import whom
+lint: setup ## Check style, types, who may import whom, and known vulnerabilities where they can be asked for
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	.venv/bin/hadolint docker/Dockerfile
+	@if .venv/bin/python -m supply.service $(OSV); then $(MAKE) --no-print-directory audit OSV="$(OSV) --forgiving"; else [ $$? -eq 3 ]; fi
 
-bench: setup ## Measure speed, memory and quality; figures in out/bench
-	@.venv/bin/python -m bench
+bench: setup setup-tests ## Measure every room in short form, ROOMS="cgan api" some; table in bench/results/latest.md
+	@.venv/bin/python -m bench $(ROOMS)
+
+capacity: setup ## What a page costs here, and the workers for RATE=pages/hour; CHAPTER= EPOCHS= PAGES=folder FULL=1
+	@.venv/bin/python -m bench.capacity $(if $(RATE),--rate $(RATE)) $(if $(CHAPTER),--chapter $(CHAPTER)) \
+	  $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(PAGES),--pages "$(PAGES)") $(if $(FULL),--full)
+
+bench-house: setup ## Measure the whole house: shell, workers, submissions; figures in out/bench-house
+	@.venv/bin/python -m bench.house
 
 bench-cgan: setup ## Measure the cGAN room, with PAGES=folder on real pages too; figures and sheets in out/bench-cgan
 	@.venvs/cgan/bin/python -m bench.cgan $(if $(PAGES),--pages "$(PAGES)") $(if $(ORIGINAL),--original)
@@ -79,6 +91,9 @@ bench-page: setup setup-tests ## Measure the web page in Chromium: first load, s
 bench-client: setup setup-tests ## Measure the command nurie: breaks, memory for 2 GB; figures in out/bench-client
 	@.venv/bin/python -m bench.client
 
+bench-scaling: setup setup-tests ## Count what a page asks of database, storage and Redis; figures in out/bench-scaling
+	@.venv/bin/python -m bench.scaling
+
 bench-metrics: setup ## Measure the metrics room; figures in out/bench-metrics
 	@.venvs/metrics/bin/python -m bench.metrics
 
@@ -89,13 +104,19 @@ clean: ## Delete environments, data, results and caches
 	rm -rf .venv .venvs var out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-requirements: .venv/.ready ## Pin the environments anew from requirements/*.in
-	@for file in requirements/*.in; do \
-	  $(UV) pip compile -q --override requirements/overrides.txt --python-version 3.11 --no-header --no-annotate --no-emit-index-url $$file -o $${file%.in}.txt; \
-	  sed -i -E 's/^(torch==[0-9.]+)\+.*/\1/' $${file%.in}.txt; \
-	done
+requirements: | $(UV) ## Pin requirements/*.in anew; pins stay as they are, but UPGRADE=1 or UPGRADE=package
+	@.venvs/uv/bin/python -m supply.requirements --upgrade "$(UPGRADE)"
 
-setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu
+licences: setup setup-tests .venvs/supply/.ready-cpu .venvs/fuzz/.ready-cpu ## Write docs/licences.md from what is installed
+	@.venvs/supply/bin/python -m supply.licences
+
+sbom: setup .venvs/client/.ready-cpu .venvs/supply/.ready-cpu ## Write a bill of materials (CycloneDX 1.6) for each environment to out/sbom
+	@.venvs/supply/bin/python -m supply.sbom
+
+audit: .venvs/supply/.ready-cpu ## Look for known vulnerabilities of all that is pinned; fails where it cannot be asked for
+	@.venvs/supply/bin/python -m supply.audit $(OSV)
+
+setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu .venvs/supply/.ready-cpu
 	@tests/install_postgresql
 	@tests/install_prometheus
 	@tests/install_browser
@@ -112,10 +133,13 @@ $(UV):
 	@$(UV) pip install -q --exact --python .venv/bin/python -r requirements/api.txt
 	@touch $@
 
-.venvs/%/.ready-cpu: requirements/%.txt | $(UV)
+# A stage's list is that of its image, which has no tests.
+TESTS = $(if $(filter $*,$(STAGES)),-r requirements/test.txt)
+
+.venvs/%/.ready-cpu: requirements/%.txt requirements/test.txt | $(UV)
 	@echo "environment .venvs/$*"
 	@$(UV) venv -q --allow-existing --python $(PYTHON) .venvs/$*
-	@$(UV) pip install -q --exact --python .venvs/$*/bin/python -r requirements/$*.txt --override requirements/overrides.txt
+	@$(UV) pip install -q --exact --python .venvs/$*/bin/python -r requirements/$*.txt $(TESTS) --override requirements/overrides.txt
 	@rm -f .venvs/$*/.ready-*
 	@touch $@
 
@@ -127,10 +151,10 @@ $(UV):
 	@touch $@
 
 # A GPU build: TensorFlow with CUDA, and the torch wheel of the index in place of a local CPU one.
-.venvs/%/.ready-cu: requirements/%.txt | $(UV)
+.venvs/%/.ready-cu: requirements/%.txt requirements/test.txt requirements/gpu.txt | $(UV)
 	@echo "environment .venvs/$*, with CUDA"
 	@$(UV) venv -q --allow-existing --python $(PYTHON) .venvs/$*
 	@sed -E 's/^tensorflow-cpu==(.*)/tensorflow[and-cuda]==\1/' requirements/$*.txt > .venvs/$*/requirements.txt
-	@UV_FIND_LINKS= $(UV) pip install -q --exact --reinstall-package torch --python .venvs/$*/bin/python -r .venvs/$*/requirements.txt
+	@UV_FIND_LINKS= $(UV) pip install -q --exact --reinstall-package torch --python .venvs/$*/bin/python -r .venvs/$*/requirements.txt $(TESTS) -r requirements/gpu.txt
 	@rm -f .venvs/$*/.ready-*
 	@touch $@

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64decode
+from collections.abc import Iterable
 
 from redis import Redis, RedisError
 
@@ -39,6 +40,16 @@ class Broker:
         """Wait for a note, at most `timeout_s` (below the socket's timeout). Raises BrokerError."""
         try:
             return self._redis.blpop([CONTROL_QUEUE], timeout=min(timeout_s, TIMEOUT_S / 2)) is not None
+        except RedisError as error:
+            raise BrokerError(f"the broker does not answer: {error}") from error
+
+    def send(self, messages: Iterable[tuple[str, str]]) -> None:
+        """Put messages into their queues, in this order: (queue, message). Raises BrokerError; some may be there."""
+        try:
+            with self._redis.pipeline(transaction=False) as together:
+                for queue, message in messages:
+                    together.lpush(queue, message)
+                together.execute()
         except RedisError as error:
             raise BrokerError(f"the broker does not answer: {error}") from error
 

@@ -91,6 +91,7 @@ OOM_STEPS = _counter("nurie_oom_steps", "Steps taken because memory was short.",
 
 # Control's
 DUTY_SECONDS = _histogram("nurie_control_duty_seconds", "A duty of one round of control.", SHORT, "duty")
+DUTY_CPU = _counter("nurie_control_cpu_seconds", "Processor time that a duty of control took.", "duty")
 PAGES_SENT = _counter("nurie_pages_sent", "Pages sent to the queues.", "class")
 DISPATCH_WAIT = _histogram("nurie_dispatch_wait_seconds", "From when a page is due to its sending.", WAITS, "class")
 REAPED = _counter("nurie_reaped", "Work that was lost and is sent again.", "what")

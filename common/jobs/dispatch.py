@@ -198,11 +198,8 @@ class DispatchStore:
         with self._database.reading() as session:
             return bool(session.scalar(select(query.exists())))
 
-    def jobs_to_package(self) -> list[tuple[Job, list[Page]]]:
-        """Jobs of which all has ended, each with its pages, or an evaluation with its set.
-
-        Also notices jobs whose last page ended unnoticed.
-        """
+    def finish_stuck(self) -> None:
+        """Move jobs on whose last page ended unnoticed."""
         open_pages = select(Page.job_id).where(
             Page.job_id == Job.id, Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING))
         )
@@ -211,6 +208,9 @@ class DispatchStore:
             with self._database.writing() as session:
                 for job in session.scalars(stuck.with_for_update(skip_locked=True)).all():
                     finish_pages(session, job)
+
+    def jobs_to_package(self) -> list[tuple[Job, list[Page]]]:
+        """Jobs of which all has ended, each with its pages, or an evaluation with its set."""
         with self._database.reading() as session:
             jobs = session.scalars(select(Job).where(Job.status == JobStatus.PACKAGING).order_by(Job.id)).all()
             pages = select(Page).order_by(Page.number)

@@ -9,12 +9,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, case, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from common.jobs.models import WHOLE_SET, Job, Page, ReferenceModel, Tenant, Worker
 from common.jobs.states import JOB_OPEN, PAGE_ENDED, JobKind, ModelStatus, PageStatus
-from common.jobs.store import page_params
 from common.jobs.work import PageRef
 from common.names import STAGES, Stage
 
@@ -36,15 +35,20 @@ class PageMessage:
     ref: PageRef
     first: Stage
     last: Stage
+    is_bulk: bool
+    waited_s: float  # since it was due
 
 
 @dataclass(frozen=True)
 class _Candidate:
-    page: Page
+    job_id: str
+    number: int
+    attempt: int
     tenant_id: str
     is_bulk: bool
     first: Stage
     last: Stage
+    due_at: float  # seconds since 1970
 
     @property
     def cost(self) -> int:
@@ -97,12 +101,12 @@ def feed_pages(session: Session, interactive_pages: int) -> list[PageMessage]:
     turns = _Turns(session, {candidate.tenant_id for candidate in waiting})
     bulk = [candidate for candidate in waiting if candidate.is_bulk]
     chosen: list[_Candidate] = []
-    has_waited = any(candidate.page.updated_at < now - BULK_PATIENCE_S for candidate in bulk)
+    has_waited = any(candidate.due_at < now - BULK_PATIENCE_S for candidate in bulk)
     if has_waited and not _is_bulk_under_way(session, is_bulk):
         chosen += turns.choose(bulk, room, most=1)
     chosen += turns.choose([candidate for candidate in waiting if not candidate.is_bulk], room)
     chosen += turns.choose([candidate for candidate in bulk if candidate not in chosen], room)
-    return [_start(candidate, now) for candidate in chosen]
+    return _start(session, chosen, now)
 
 
 _UNDER_WAY = (Page.lease_until.is_not(None), Page.status.in_((PageStatus.QUEUED, PageStatus.RUNNING)))
@@ -159,11 +163,31 @@ def _heads(queues: dict[str, list[_Candidate]], room: _Room) -> list[_Candidate]
     return [head for head in heads if head is not None]
 
 
-def _start(candidate: _Candidate, now: float) -> PageMessage:
-    page = candidate.page
-    page.attempt += 1
-    page.lease_until, page.updated_at = now, now
-    return PageMessage(PageRef(page.job_id, page.number, page.attempt), candidate.first, candidate.last)
+def _start(session: Session, chosen: list[_Candidate], now: float) -> list[PageMessage]:
+    """Raise the attempt of those that nobody else works on at this moment; the others stay where they are."""
+    if not chosen:
+        return []
+    mine = tuple_(Page.job_id, Page.number).in_([(one.job_id, one.number) for one in chosen])
+    waiting = (Page.status == PageStatus.QUEUED, Page.lease_until.is_(None))
+    free = select(Page.job_id, Page.number, Page.attempt).where(mine, *waiting).with_for_update(skip_locked=True)
+    attempts = {(job_id, number): attempt for job_id, number, attempt in session.execute(free)}
+    session.execute(
+        update(Page)
+        .where(tuple_(Page.job_id, Page.number).in_(list(attempts)))
+        .values(attempt=Page.attempt + 1, lease_until=now, updated_at=now)
+        .execution_options(synchronize_session=False)
+    )
+    return [
+        PageMessage(
+            PageRef(one.job_id, one.number, attempts[one.job_id, one.number] + 1),
+            one.first,
+            one.last,
+            one.is_bulk,
+            max(0.0, now - one.due_at),
+        )
+        for one in chosen
+        if (one.job_id, one.number) in attempts
+    ]
 
 
 def is_bulk_job(interactive_pages: int) -> ColumnElement[bool]:
@@ -182,33 +206,37 @@ def _is_waiting(now: float) -> tuple[ColumnElement[bool], ...]:
 
 
 def _candidates(session: Session, is_bulk: ColumnElement[bool], most: int, now: float) -> list[_Candidate]:
-    """The first pages of every tenant at every stage, interactive and bulk: none may hide behind a flood of others."""
+    """The first pages of every tenant at every stage, interactive and bulk: none may hide behind a flood of others.
+
+    Of each twice its share of the room: what a tenant could have beyond that, where others have less, goes next time.
+    """
+    tenants = select(func.count(Job.tenant_id.distinct())).where(Job.status.in_(JOB_OPEN))
+    share = 2 * -(-most // max(1, session.scalar(tenants) or 0))
     ready = or_(ReferenceModel.status == ModelStatus.READY, Page.stage != Stage.CGAN)
-    order = (is_bulk, Job.id, Page.number)
     rank = func.row_number().over(partition_by=(Job.tenant_id, Page.stage, is_bulk), order_by=(Job.id, Page.number))
+    # The page's own parameters stand in the place of its job's, all of them.
+    stop_after = case(
+        (Page.params.is_not(None), Page.params["stop_after"].as_string()), else_=Job.params["stop_after"].as_string()
+    )
+    due_at = case((Page.not_before > Page.updated_at, Page.not_before), else_=Page.updated_at)
     ranked = (
-        select(Page.job_id, Page.number, rank.label("rank"))
+        select(
+            *(Page.job_id, Page.number, Page.attempt, Job.tenant_id, Page.stage),
+            *(is_bulk.label("is_bulk"), stop_after.label("stop_after"), due_at.label("due_at"), rank.label("rank")),
+        )
         .join(Job, Page.job_id == Job.id)
         .outerjoin(ReferenceModel, ReferenceModel.key == Job.model_key)
         .where(Job.status.in_(JOB_OPEN), Job.unpacked.is_(True), ready)
         .where(*_is_waiting(now))
         .subquery()
     )
-    chosen = (
-        select(Job, Page, is_bulk)
-        .join(Page, Page.job_id == Job.id)
-        .join(ranked, and_(ranked.c.job_id == Page.job_id, ranked.c.number == Page.number))
-        .where(ranked.c.rank <= most, Page.lease_until.is_(None), Page.status == PageStatus.QUEUED)
-        .order_by(*order)
-        .with_for_update(of=Page, skip_locked=True)
-    )
+    of = ranked.c
+    query = select(
+        of.job_id, of.number, of.attempt, of.tenant_id, of.is_bulk, of.stage, of.stop_after, of.due_at
+    ).where(of.rank <= share)
     return [
-        _Candidate(
-            page,
-            job.tenant_id,
-            bool(of_bulk),
-            Stage(page.stage or ""),
-            Stage(page_params(job, page).stop_after or Stage.METRICS),
+        _Candidate(job_id, number, attempt, tenant_id, bool(bulk), Stage(stage), Stage(stop or Stage.METRICS), due)
+        for job_id, number, attempt, tenant_id, bulk, stage, stop, due in session.execute(
+            query.order_by(of.is_bulk, of.job_id, of.number)
         )
-        for job, page, of_bulk in session.execute(chosen)
     ]

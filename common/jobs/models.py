@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, MetaData, String, Text
+from sqlalchemy import JSON, BigInteger, Boolean, Float, ForeignKey, Index, Integer, MetaData, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, validates
 
 LOCAL_TENANT = "local"
@@ -10,6 +10,12 @@ LOCAL_TENANT = "local"
 WHOLE_SET = 0
 """The number of the row that stands beside a job's pages for all of them together. It is no page: only METRICS is due
 on it, once every page has ended, and clients see it as the job's report and error."""
+
+
+WAITING = text("status = 'queued' AND lease_until IS NULL")
+"""Pages that have not been sent."""
+UNDER_WAY = text("lease_until IS NOT NULL")
+"""Pages that were sent, or are at a stage."""
 
 
 class Base(DeclarativeBase):
@@ -159,7 +165,13 @@ class Job(Base):
 class Page(Base):
     __tablename__ = "pages"
     # The second answers, without a look at the rows: has anything of the job changed, and how much does it hold?
-    __table_args__ = (Index(None, "status", "stage"), Index(None, "job_id", "updated_at", "stored_bytes"))
+    # The last two hold what control looks at in every round, however many pages there are.
+    __table_args__ = (
+        Index(None, "status", "stage"),
+        Index(None, "job_id", "updated_at", "stored_bytes"),
+        Index("ix_pages_waiting", "stage", "job_id", "number", postgresql_where=WAITING, sqlite_where=WAITING),
+        Index("ix_pages_under_way", "stage", postgresql_where=UNDER_WAY, sqlite_where=UNDER_WAY),
+    )
 
     job_id: Mapped[str] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)  # 1 is the first page; 0 is WHOLE_SET

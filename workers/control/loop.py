@@ -11,17 +11,22 @@ from common.errors import BrokerError, DatabaseError
 from common.jobs.dispatch import DispatchStore
 from common.jobs.garbage import GarbageStore
 from common.logging import get_logger
+from common.names import JOB_CLASSES
 from common.settings import Settings
-from common.telemetry import DUTY_SECONDS, REAPED, timed
+from common.telemetry import DISPATCH_WAIT, DUTY_CPU, DUTY_SECONDS, PAGES_SENT, REAPED, timed
 from storage.protocol import ObjectStore
 from workers.control.packaging import package_jobs
 from workers.control.sweeping import Sweeper, sweep_leftovers
 from workers.control.unpacking import unpack_archives
-from workers.patience import LONGEST_PAUSE_S
-from workers.pipeline import send_page, send_training
+from workers.patience import LONGEST_PAUSE_S as LONGEST_WAIT_S
+from workers.pipeline import send_pages, send_training
 
 PAGE, TRAINING = "page", "training"
 """What is found to be lost."""
+PAUSE_RATIO = 12.0
+"""A pause in times of the processor time that the round before it took."""
+LONGEST_PAUSE_S = 0.25
+"""Workers have a message waiting beside the one that they work on: they do without control for so long, in seconds."""
 SILENT_S = 120.0
 """A round that takes longer than this is stuck, in seconds: an archive of 2 GB takes a part of it to pack."""
 
@@ -49,12 +54,18 @@ class Control:
         self._sweeper = Sweeper(settings, garbage, store)
 
     def run(self, stop: threading.Event) -> None:
-        """Work until `stop` is set; woken by a note on the broker, or after `poll_s` without one."""
+        """Work until `stop` is set; woken by a note on the broker, or after `poll_s` without one.
+
+        Workers wake it at every commit. Between two rounds it waits in proportion to what the last one took, and the
+        next round does at once what has come up meanwhile: so the rounds cost a share of a processor, not all of it.
+        """
         log = get_logger(__name__)
         while not stop.is_set():
+            busy_s = time.thread_time()
             for step in (self._unpack, self._reap, self._train, self._feed, self._package, self._sweep):
                 self._attempt(step)
             self._round_at = time.monotonic()
+            stop.wait(min(LONGEST_PAUSE_S, PAUSE_RATIO * (time.thread_time() - busy_s)))
             try:
                 self._broker.wait_for_wake(self._settings.poll_s)
             except BrokerError as error:
@@ -67,15 +78,15 @@ class Control:
         return f"no round has ended for {silent_s:.0f} s" if silent_s > SILENT_S else None
 
     def _attempt(self, step: Callable[[], None]) -> None:
+        duty, cpu_s = step.__name__.lstrip("_"), time.thread_time()
         try:
-            with timed(DUTY_SECONDS.labels(step.__name__.lstrip("_")).observe):
+            with timed(DUTY_SECONDS.labels(duty).observe):
                 step()
         except Exception as error:  # noqa: BLE001  one duty that fails now must not keep the others from being done
             if isinstance(error, DatabaseError):
                 self._spare_until = time.monotonic() + self._grace_s
-            get_logger(__name__).warning(
-                "a duty of control failed; it is tried again", duty=step.__name__, exc_info=True
-            )
+            get_logger(__name__).warning("a duty of control failed; it is tried again", duty=duty, exc_info=True)
+        DUTY_CPU.labels(duty).inc(time.thread_time() - cpu_s)
 
     def _unpack(self) -> None:
         unpack_archives(self._dispatch, self._store, self._settings)
@@ -83,7 +94,7 @@ class Control:
     @property
     def _grace_s(self) -> float:
         """While the database is away no lease can be renewed: so long workers have to do so when it is back."""
-        return 2 * max(self._settings.heartbeat_s, LONGEST_PAUSE_S)
+        return 2 * max(self._settings.heartbeat_s, LONGEST_WAIT_S)
 
     def _reap(self) -> None:
         if time.monotonic() < self._spare_until:
@@ -97,18 +108,24 @@ class Control:
             if lost := find_lost(find_waiting):
                 REAPED.labels(what).inc(lost)
                 get_logger(__name__).warning("work was lost and is sent again", what=what, count=lost)
+        self._dispatch.finish_stuck()
 
     def _train(self) -> None:
         self._dispatch.fail_untaught()
         for message in self._dispatch.start_trainings():
             get_logger(__name__).info("training sent", model=message.key[:12], job=message.job_id)
-            send_training(self._app, message)
+            send_training(self._app, self._broker, message)
 
     def _feed(self) -> None:
-        for message in self._dispatch.start_pages(self._settings.interactive_pages):
-            ref = message.ref
+        messages = self._dispatch.start_pages(self._settings.interactive_pages)
+        if not messages:
+            return
+        send_pages(self._app, self._broker, messages)
+        for message in messages:
+            ref, job_class = message.ref, JOB_CLASSES[message.is_bulk]
+            PAGES_SENT.labels(job_class).inc()
+            DISPATCH_WAIT.labels(job_class).observe(message.waited_s)
             get_logger(__name__).info("page sent", job=ref.job_id, page=ref.number, attempt=ref.attempt)
-            send_page(self._app, message)
 
     def _package(self) -> None:
         for job_id in package_jobs(self._dispatch, self._store):

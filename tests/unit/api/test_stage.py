@@ -8,20 +8,16 @@ import pytest
 
 from common.errors import BadImageError, ModelMissingError
 from common.imaging import encode_image
-from common.jobs.feeding import PageMessage
 from common.jobs.ids import sha256_hex
-from common.jobs.models import LOCAL_TENANT, WHOLE_SET, Job
+from common.jobs.models import LOCAL_TENANT, Job
 from common.jobs.states import JobStatus, PageStatus
-from common.jobs.work import PageRef
 from common.names import STAGES, Artifact, Stage
 from common.params import JobParams
 from storage import keys
 from storage.local import LocalStore
 from tests.unit.api.conftest import picture
 from tests.unit.api.house import COLOUR
-from workers.celery import app
 from workers.control.packaging import package_jobs
-from workers.pipeline import send_page
 from workers.stage import StageRun, execute_stage
 
 GREY = picture()
@@ -306,20 +302,3 @@ def test_a_set_is_scored_once_per_job_and_never_linked(house):
     assert [key for key in house.store.list_keys("stages/") if "report" in key] == []
     with house.archive(first) as archive:
         assert archive.namelist() == ["001.png", "nurie.json"]
-
-
-@pytest.mark.parametrize(
-    ("number", "first", "tasks"),
-    [(1, Stage.INKNHUE, ["inknhue.paint", "metrics.score"]), (WHOLE_SET, Stage.METRICS, ["metrics.report"])],
-)
-def test_a_page_is_sent_as_a_chain_and_a_set_as_a_task_of_its_own(monkeypatch, number, first, tasks):
-    sent = []
-
-    def publish(signature, **_options):
-        for task in getattr(signature, "tasks", [signature]):
-            sent.append((task.task, tuple(task.args)))
-
-    monkeypatch.setattr("celery.canvas.Signature.apply_async", publish)
-    monkeypatch.setattr("celery.canvas._chain.apply_async", publish)
-    send_page(app, PageMessage(PageRef("j", number, 2), first, Stage.METRICS))
-    assert sent == [(name, ("j", number, 2)) for name in tasks]
