@@ -165,23 +165,26 @@ CONTROL: Final = Row(
         ),
         Panel("Pages sent", PER_MINUTE, {"{{class}}": added("nurie_pages_sent_total", "class", times=60)}),
         Panel(
+            "A control's processor",
+            SHARE,
+            {"{{instance}}": added("nurie_control_cpu_seconds_total", "instance")},
+            "Of all duties: at 100 % it can do no more.",
+        ),
+        Panel(
             "Work that was lost",
             COUNT,
             {"{{what}}": "sum by (what) (increase(nurie_reaped_total[15m]))"},
             "Within 15 minutes; it was sent again.",
             ["NurieWorkIsLost"],
         ),
-        Panel(
-            "Webhooks tried", PER_MINUTE, {"{{outcome}}": added("nurie_deliveries_total", "outcome", times=60)}, width=4
-        ),
+        Panel("Webhooks tried", PER_MINUTE, {"{{outcome}}": added("nurie_deliveries_total", "outcome", times=60)}),
         Panel(
             "Webhooks not taken yet",
             COUNT,
             {"pending": "max(nurie_deliveries_pending)"},
             limits=["NurieWebhooksPileUp"],
-            width=4,
         ),
-        Panel("Time of a webhook", SECONDS, quantiles("nurie_delivery_seconds", "outcome")),
+        Panel("Time of a webhook", SECONDS, quantiles("nurie_delivery_seconds", "outcome"), width=16),
     ],
 )
 
