@@ -118,6 +118,7 @@ audit: .venvs/supply/.ready-cpu ## Look for known vulnerabilities of all that is
 
 setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu .venvs/supply/.ready-cpu
 	@tests/install_postgresql
+	@tests/install_prometheus
 	@tests/install_browser
 
 $(UV):
