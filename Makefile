@@ -27,7 +27,7 @@ export PYTHONUNBUFFERED := 1
 # Where known vulnerabilities are asked for, if not at osv.dev: OSV="--osv-url https://mirror.example.org/v1/query"
 OSV ?=
 
-.PHONY: help setup setup-tests demo serve test chaos lint bench bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements licences sbom audit bench-engine bench-api bench-page bench-client fuzz
+.PHONY: help setup setup-tests demo serve test chaos lint bench capacity bench-house bench-scaling bench-cgan bench-s2p bench-inknhue bench-metrics train-s2p train-inknhue clean requirements licences sbom audit bench-engine bench-api bench-page bench-client fuzz
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,8 +57,15 @@ lint: setup ## Check style, types, who may import whom, and known vulnerabilitie
 	.venv/bin/hadolint docker/Dockerfile
 	@if .venv/bin/python -m supply.service $(OSV); then $(MAKE) --no-print-directory audit OSV="$(OSV) --forgiving"; else [ $$? -eq 3 ]; fi
 
-bench: setup ## Measure speed, memory and quality; figures in out/bench
-	@.venv/bin/python -m bench
+bench: setup setup-tests ## Measure every room in short form, ROOMS="cgan api" some; table in bench/results/latest.md
+	@.venv/bin/python -m bench $(ROOMS)
+
+capacity: setup ## What a page costs here, and the workers for RATE=pages/hour; CHAPTER= EPOCHS= PAGES=folder FULL=1
+	@.venv/bin/python -m bench.capacity $(if $(RATE),--rate $(RATE)) $(if $(CHAPTER),--chapter $(CHAPTER)) \
+	  $(if $(EPOCHS),--epochs $(EPOCHS)) $(if $(PAGES),--pages "$(PAGES)") $(if $(FULL),--full)
+
+bench-house: setup ## Measure the whole house: shell, workers, submissions; figures in out/bench-house
+	@.venv/bin/python -m bench.house
 
 bench-cgan: setup ## Measure the cGAN room, with PAGES=folder on real pages too; figures and sheets in out/bench-cgan
 	@.venvs/cgan/bin/python -m bench.cgan $(if $(PAGES),--pages "$(PAGES)") $(if $(ORIGINAL),--original)
@@ -84,6 +91,9 @@ bench-page: setup setup-tests ## Measure the web page in Chromium: first load, s
 bench-client: setup setup-tests ## Measure the command nurie: breaks, memory for 2 GB; figures in out/bench-client
 	@.venv/bin/python -m bench.client
 
+bench-scaling: setup setup-tests ## Count what a page asks of database, storage and Redis; figures in out/bench-scaling
+	@.venv/bin/python -m bench.scaling
+
 bench-metrics: setup ## Measure the metrics room; figures in out/bench-metrics
 	@.venvs/metrics/bin/python -m bench.metrics
 
@@ -108,6 +118,7 @@ audit: .venvs/supply/.ready-cpu ## Look for known vulnerabilities of all that is
 
 setup-tests: .venvs/s3test/.ready-cpu .venvs/contract/.ready-cpu .venvs/kubernetes/.ready-cpu .venvs/page/.ready-cpu .venvs/client/.ready-cpu .venvs/supply/.ready-cpu
 	@tests/install_postgresql
+	@tests/install_prometheus
 	@tests/install_browser
 
 $(UV):

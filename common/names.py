@@ -6,7 +6,7 @@ A test holds these names against the Procfile, the Celery routes and the registe
 from enum import StrEnum
 from typing import Final
 
-VERSION: Final = "0.9.0"
+VERSION: Final = "0.10.0"
 """Nurie's own; as in pyproject.toml."""
 
 

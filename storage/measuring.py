@@ -24,11 +24,9 @@ def measured(store: Store) -> Store:
 def _measure(operation: str, call: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(call)
     def measure(*arguments: Any, **named: Any) -> Any:
-        with timed(STORAGE_SECONDS.labels(operation).observe), part_span(f"storage.{operation}"):
-            try:
-                return call(*arguments, **named)
-            except OutageError:
-                STORAGE_ERRORS.labels(operation).inc()
-                raise
+        # Its errors are shown as 0 from the first request on: the first of them would be missed else.
+        errors = STORAGE_ERRORS.labels(operation).count_exceptions(OutageError)
+        with timed(STORAGE_SECONDS.labels(operation).observe), part_span(f"storage.{operation}"), errors:
+            return call(*arguments, **named)
 
     return measure

@@ -43,7 +43,7 @@ class PostgresServer:
             folder: for data, socket and log; where root runs the tests, another user's soon.
         """
         self._binaries, self._folder = binaries, folder
-        self._account = _unprivileged_account(folder)
+        self._account = unprivileged_account(folder)
         self._process: subprocess.Popen[bytes] | None = None
         self.url = f"postgresql+psycopg://postgres@/postgres?host={folder}&port={PORT}"
         made = subprocess.run(
@@ -132,7 +132,7 @@ def running(binaries: Path) -> Iterator[PostgresServer]:
             server.stop()
 
 
-def _unprivileged_account(folder: Path) -> dict[str, Any]:
+def unprivileged_account(folder: Path) -> dict[str, Any]:
     """How a process is started that PostgreSQL accepts, which refuses to run as root; the folder becomes its own."""
     if os.geteuid() != 0:
         return {}

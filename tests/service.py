@@ -68,9 +68,7 @@ class Service:
             self._start("redis", self._python, "-m", "workers.redis_server")
             self.start_api()
             for name in self._workers:
-                self._start(
-                    name, *shlex.split(self._commands[name].removeprefix("exec ").replace("$$", str(self.port)))
-                )
+                self.start_worker(name)
         except BaseException:
             self._stop()
             raise
@@ -85,6 +83,10 @@ class Service:
         """Returns when it answers."""
         self._start("api", self._python, "-m", "gunicorn", "-c", "python:api.server", "api.app:create_app()")
         self._wait_until_ready()
+
+    def start_worker(self, name: str) -> None:
+        """Start what `commands` has under this name; once more, where it was killed."""
+        self._start(name, *shlex.split(self._commands[name].removeprefix("exec ").replace("$$", str(self.port))))
 
     def kill(self, name: str) -> None:
         """SIGKILL for a process and those that it started."""
@@ -123,7 +125,7 @@ class Service:
         return done.stdout.strip()
 
     def _start(self, name: str, *arguments: str) -> None:
-        self.side_ports[name] = _free_port()
+        self.side_ports.setdefault(name, _free_port())
         with (self.folder / f"{name}.log").open("wb") as log:
             process = subprocess.Popen(
                 arguments,

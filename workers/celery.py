@@ -73,6 +73,12 @@ def _set_up_logging(**_: Any) -> None:
     configure_logging(settings.log_format, settings.log_level)
 
 
+@signals.worker_init.connect
+def _leave_others_alone(sender: Any, **_: Any) -> None:
+    """Workers tell each other nothing: every sign of life would go from each to all, and who lives stands in SQL."""
+    sender.options |= {"without_gossip": True, "without_mingle": True, "without_heartbeat": True}
+
+
 @signals.celeryd_init.connect
 def _open_to_operators(options: dict[str, Any], **_: Any) -> None:
     """In the parent, before anything else: its child counts into what it shares, and is named as it is."""

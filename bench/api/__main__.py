@@ -4,6 +4,7 @@ Redis, the API and control, as the Procfile has them, with no worker. Figures an
 """
 
 import sys
+from functools import partial
 
 from bench.api.archive import measure_archive
 from bench.api.house import OUT
@@ -13,7 +14,13 @@ from bench.api.slow import measure_slow
 from bench.parts import run_parts
 
 PARTS = {"polling": measure_polling, "load": measure_load, "slow": measure_slow, "archive": measure_archive}
+SHORT = {
+    "polling": partial(measure_polling, rounds=2, round_s=2),
+    "load": partial(measure_load, duration_s=12),
+    "slow": partial(measure_slow, duration_s=10),
+    "archive": partial(measure_archive, size_bytes=200_000_000),
+}
 
 
 if __name__ == "__main__":
-    sys.exit(run_parts("api", __doc__, PARTS, OUT))
+    sys.exit(run_parts("api", __doc__, PARTS, SHORT, OUT))

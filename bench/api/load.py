@@ -22,13 +22,13 @@ PAGES = 20
 """Different pages, so that no file system and no cache sees one file again and again."""
 
 
-def measure_load() -> list[Figure]:
+def measure_load(duration_s: float = DURATION_S) -> list[Figure]:
     with House("load") as house:
         pages, reference = [make_page(seed) for seed in range(PAGES)], make_page(99, coloured=True)
         submissions = [encode_submission(house, page, reference) for page in pages]
         before = {name: house.cpu_s(name) for name in ("api", "control")}
-        took, failed = _run(house, submissions)
-        used = {name: (house.cpu_s(name) - before[name]) / (DURATION_S + WARM_UP_S) for name in before}
+        took, failed = _run(house, submissions, duration_s)
+        used = {name: (house.cpu_s(name) - before[name]) / (duration_s + WARM_UP_S) for name in before}
         house.check()
     figures = [
         Figure(f"submit, p99 at {RATE} requests/s", percentile(took["submit"], 99), "ms", SUBMIT_MS),
@@ -46,7 +46,7 @@ def percentile(values: list[float], percent: float) -> float:
     return ordered[min(len(ordered) - 1, int(len(ordered) * percent / 100))] * 1000
 
 
-def _run(house: House, submissions: list[bytes]) -> tuple[dict[str, list[float]], int]:
+def _run(house: House, submissions: list[bytes], duration_s: float) -> tuple[dict[str, list[float]], int]:
     """Durations in seconds from the moment that each request was due, by kind; and how many were not answered well."""
     due: queue.Queue[tuple[float, int] | None] = queue.Queue()
     took, lock = defaultdict(list), threading.Lock()
@@ -76,7 +76,7 @@ def _run(house: House, submissions: list[bytes]) -> tuple[dict[str, list[float]]
     threads = [threading.Thread(target=work) for _ in range(CONNECTIONS)]
     for thread in threads:
         thread.start()
-    for number in range(int((WARM_UP_S + DURATION_S) * RATE)):
+    for number in range(int((WARM_UP_S + duration_s) * RATE)):
         at = started + number / RATE
         time.sleep(max(0.0, at - time.monotonic()))
         due.put((at, number))

@@ -16,12 +16,12 @@ ROUND_S = 4.0
 LEAST = 0.6
 
 
-def measure_polling() -> list[Figure]:
+def measure_polling(rounds: int = ROUNDS, round_s: float = ROUND_S) -> list[Figure]:
     """Embedded, and beside the bar with keys and counted requests: a round trip to Redis more."""
-    return list(chain.from_iterable(_measure(auth) for auth in ("off", "keys")))
+    return list(chain.from_iterable(_measure(auth, rounds, round_s) for auth in ("off", "keys")))
 
 
-def _measure(auth: str) -> list[Figure]:
+def _measure(auth: str, rounds: int, round_s: float) -> list[Figure]:
     with (
         House(f"bare-{auth}", app="bench.api.bare:create_app()", control=False) as bare,
         House(auth, auth=auth) as ours,
@@ -34,7 +34,7 @@ def _measure(auth: str) -> list[Figure]:
             etag = connection.ask("GET", path).header("ETag")
         poll = encode(ours, "GET", path, If_None_Match=etag)
         plain = encode(bare, "GET", "/bare")
-        rates = [(_rate(bare, plain, 200), _rate(ours, poll, 304)) for _ in range(ROUNDS)]
+        rates = [(_rate(bare, plain, 200, round_s), _rate(ours, poll, 304, round_s)) for _ in range(rounds)]
     ratio = statistics.median(mine / other for other, mine in rates)
     how = "with keys and counted requests" if auth == "keys" else "embedded"
     return [
@@ -44,10 +44,10 @@ def _measure(auth: str) -> list[Figure]:
     ]
 
 
-def _rate(house: House, request: bytes, expected: int) -> float:
+def _rate(house: House, request: bytes, expected: int, round_s: float) -> float:
     """Answers a second over all connections, each of which asks again as soon as it has its answer."""
     counts = [0] * CONNECTIONS
-    until = time.monotonic() + ROUND_S
+    until = time.monotonic() + round_s
 
     def ask(index: int) -> None:
         with Connection(house) as connection:
@@ -60,4 +60,4 @@ def _rate(house: House, request: bytes, expected: int) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(counts) / ROUND_S
+    return sum(counts) / round_s

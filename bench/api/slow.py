@@ -19,7 +19,7 @@ POLLS_PER_S = 20
 POLL_MS = 50
 
 
-def measure_slow() -> list[Figure]:
+def measure_slow(duration_s: int = DURATION_S) -> list[Figure]:
     with House("slow") as house:
         submission = encode_submission(house, make_page(1), make_page(2, coloured=True))
         with Connection(house) as connection:
@@ -34,7 +34,7 @@ def measure_slow() -> list[Figure]:
             with Connection(house) as connection:
                 request = encode(house, "GET", path)
                 started = time.monotonic()
-                for number in range(DURATION_S * POLLS_PER_S):
+                for number in range(duration_s * POLLS_PER_S):
                     at = started + number / POLLS_PER_S
                     time.sleep(max(0.0, at - time.monotonic()))
                     assert connection.send(request).status == 200

@@ -1,4 +1,4 @@
-"""A chapter of 200 pages: clients and API are killed and the network is cut, again and again, while it is sent."""
+"""A chapter of many pages: clients and API are killed and the network is cut, again and again, while it is sent."""
 
 import hashlib
 import signal
@@ -21,19 +21,19 @@ ROUNDS = 4
 LIMIT_S = 600
 
 
-def measure_breaks() -> list[Figure]:
+def measure_breaks(pages: int = PAGES) -> list[Figure]:
     with open_house("breaks") as (service, wire, folder):
         (folder / "cover.png").write_bytes(make_page(5000, coloured=True, size=PAGE_SIZE))
         with zipfile.ZipFile(folder / "ch12.cbz", "w") as archive:
-            for number in range(1, PAGES + 1):
+            for number in range(1, pages + 1):
                 archive.writestr(f"{number:03}.jpg", make_page(number, size=PAGE_SIZE))
-        breaks, again_s = _send_through_breaks(service, wire, folder)
+        breaks, again_s = _send_through_breaks(service, wire, folder, pages)
         undisturbed_s = _send(wire, folder, "undisturbed.cbz", "--again")
         whole = Counter(wire.uploads)
         begun = Counter(wire.begun)
         same = _digest(folder / "out.cbz") == _digest(folder / "undisturbed.cbz")
     return [
-        Figure(f"files sent whole twice, {PAGES} pages and {breaks} breaks", _twice(whole), "", breaks),
+        Figure(f"files sent whole twice, {pages} pages and {breaks} breaks", _twice(whole), "", breaks),
         Figure("files begun twice: cut off in the middle, and sent again", _twice(begun), ""),
         Figure("archive after the breaks and without any: the same", float(same), "", 1, at_least=True),
         Figure("the last run of the same command, after the breaks", again_s, "s"),
@@ -41,9 +41,9 @@ def measure_breaks() -> list[Figure]:
     ]
 
 
-def _send_through_breaks(service: Service, wire: Wire, folder: Path) -> tuple[int, float]:
+def _send_through_breaks(service: Service, wire: Wire, folder: Path, pages: int) -> tuple[int, float]:
     """How many breaks there were, and how long the last run took, in seconds."""
-    total, breaks = PAGES + 1, 0
+    total, breaks = pages + 1, 0
     marks = [round(total * (number + 1) / (3 * ROUNDS + 1)) for number in range(3 * ROUNDS)]
     client = start_nurie(wire, folder, "colorize", "ch12.cbz", "-r", "cover.png", "-o", "out.cbz")
     for number, mark in enumerate(marks):
@@ -60,7 +60,7 @@ def _send_through_breaks(service: Service, wire: Wire, folder: Path) -> tuple[in
                 service.kill("api")
                 service.start_api()
         breaks += 1
-    _wait(lambda: any(job["pages"]["succeeded"] >= PAGES // 4 for job in service.ask("GET", "/v1/jobs")["jobs"]))
+    _wait(lambda: any(job["pages"]["succeeded"] >= pages // 4 for job in service.ask("GET", "/v1/jobs")["jobs"]))
     client.send_signal(signal.SIGKILL)
     client.wait()
     return breaks + 1, _send(wire, folder, "out.cbz")

@@ -21,16 +21,16 @@ JAIN_BAR = 0.95
 LIMIT_S = 180
 
 
-def measure_waiting() -> list[Figure]:
+def measure_waiting(flood_pages: int = FLOOD_PAGES, probes: int = PROBES) -> list[Figure]:
     """How long until the first claim of a small job that comes behind much work, in times of a page."""
     with House("waiting", dict.fromkeys(STAGES, STAGE_S)) as house:
-        house.chapters.submit("flood", FLOOD_PAGES)
+        house.chapters.submit("flood", flood_pages)
         time.sleep(UNDER_WAY_S)
-        behind_other = [_wait(house, f"small-{number}") for number in range(PROBES)]
-        behind_own = [_wait(house, "flood") for _ in range(PROBES)]
-    what = f"page times until a page starts, the slowest of {PROBES}"
+        behind_other = [_wait(house, f"small-{number}") for number in range(probes)]
+        behind_own = [_wait(house, "flood") for _ in range(probes)]
+    what = f"page times until a page starts, the slowest of {probes}"
     return [
-        Figure(f"{what}: behind another's {FLOOD_PAGES}", max(behind_other), "", BAR_PAGE_TIMES),
+        Figure(f"{what}: behind another's {flood_pages}", max(behind_other), "", BAR_PAGE_TIMES),
         Figure(f"{what}: behind one's own", max(behind_own), "", BAR_PAGE_TIMES),
     ]
 
@@ -44,15 +44,15 @@ def _wait(house: House, tenant: str) -> float:
     return (claimed_at - house.chapters.created_at(job_id)) / house.page_s
 
 
-def measure_shares() -> list[Figure]:
+def measure_shares(tenants: int = TENANTS) -> list[Figure]:
     """How evenly tenants of different backlogs are served, and what the engine alone can do: its stages take no time.
 
     Counted when so many pages are done as would be the half, had each tenant the fewest: none can have run dry by then.
     """
-    enough = TENANTS * FEWEST_PAGES // 2
+    enough = tenants * FEWEST_PAGES // 2
     with House("shares", dict.fromkeys(STAGES, 0.0)) as house:
-        for number in range(TENANTS):  # the largest comes first
-            house.chapters.insert(f"tenant-{number:02}", FEWEST_PAGES + MORE_PAGES * (TENANTS - 1 - number))
+        for number in range(tenants):  # the largest comes first
+            house.chapters.insert(f"tenant-{number:02}", FEWEST_PAGES + MORE_PAGES * (tenants - 1 - number))
         done_before = sum(house.chapters.pages_done().values())
         started = time.monotonic()
         house.chapters.wake_control()
@@ -62,8 +62,8 @@ def measure_shares() -> list[Figure]:
                 raise TimeoutError(f"only {done} pages were done within {LIMIT_S} s")
             time.sleep(0.2)
         seconds = time.monotonic() - started
-    shares = [done.get(f"tenant-{number:02}", 0) for number in range(TENANTS)]
-    what = f"{TENANTS} tenants of {FEWEST_PAGES} to {FEWEST_PAGES + MORE_PAGES * (TENANTS - 1)} pages"
+    shares = [done.get(f"tenant-{number:02}", 0) for number in range(tenants)]
+    what = f"{tenants} tenants of {FEWEST_PAGES} to {FEWEST_PAGES + MORE_PAGES * (tenants - 1)} pages"
     return [
         Figure(f"Jain's index over {what}", jain(shares), "", JAIN_BAR, at_least=True),
         Figure("pages a second, stages of 0 s", (sum(done.values()) - done_before) / seconds, "1/s"),

@@ -74,6 +74,10 @@ class House:
         """Processor time that control has taken since its start, in seconds."""
         return self._processes.cpu_s("control")
 
+    def check(self) -> None:
+        """Raises RuntimeError when one of the processes has ended."""
+        self._processes.check()
+
     def _warm_up(self) -> None:
         """One page through all stages: the model is trained, every pool has its process, all are signed in."""
         job_id = self.chapters.submit("warm-up", 1)

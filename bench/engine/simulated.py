@@ -185,8 +185,8 @@ class SimulatedPools:
                 .returning(Page.job_id, Page.number)
                 .execution_options(synchronize_session=False)
             ).all()
-            ours = {tuple(row) for row in rows}
-            claimed += [run for run in runs if (run.ref.job_id, run.ref.number) in ours]
+            first = {(run.ref.job_id, run.ref.number): run for run in reversed(runs)}  # a message may have come twice
+            claimed += [first[job_id, number] for job_id, number in rows]
         for run in claimed:
             job = jobs[run.ref.job_id]
             if job.status == JobStatus.QUEUED:

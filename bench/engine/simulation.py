@@ -42,6 +42,9 @@ FAST_S: Final = dict.fromkeys(STAGES, 0.4) | {SLOWEST: 0.5}
 TENANTS: Final = 20
 PAGES: Final = 10_000
 CHAPTER: Final = 50
+MOST_CHAPTERS, FEWEST_CHAPTERS = 15, 5
+ALL_HAVE_WORK: Final = TENANTS * FEWEST_CHAPTERS * CHAPTER // 2
+"""When so many pages are done no tenant can have run dry, were they served evenly."""
 EVERY_S: Final = 5.0
 """The report has a line for so many seconds."""
 RAMP_S: Final = 10.0
@@ -72,7 +75,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Result:
-    """Of one run: what was seen, how many pages of each tenant were done at half time, and the pools' limit."""
+    """Of one run: what was seen, how many pages of each tenant were done while all had work, and the pools' limit."""
 
     moments: list[Moment]
     shares: list[int]
@@ -163,8 +166,7 @@ class _Simulation:
             self._processes.stop()
             chapters.close()
             shutil.rmtree(self._data, ignore_errors=True)
-        half = pools.done[: PAGES // 2]
-        served = Counter(tenants[job_id] for _, job_id in half)
+        served = Counter(tenants[job_id] for _, job_id in pools.done[:ALL_HAVE_WORK])
         shares = [served[tenant] for tenant in sorted(set(tenants.values()))]
         return Result(moments, shares, SLOTS / max(self._stage_s.values()))
 
@@ -210,16 +212,13 @@ class _Simulation:
 
 def _submit(chapters: Chapters) -> dict[str, str]:
     """Chapters of every tenant; the first has the most. Returns the tenants of the jobs."""
-    chapters_of = [CHAPTERS_MEAN + TENANTS // 2 - number for number in range(TENANTS)]
-    chapters_of[0] += PAGES // CHAPTER - sum(chapters_of)
+    chapters_of = [MOST_CHAPTERS - (number + 1) // 2 for number in range(TENANTS)]
+    assert sum(chapters_of) * CHAPTER == PAGES
     return {
         chapters.insert(f"tenant-{number:02}", CHAPTER): f"tenant-{number:02}"
         for number, count in enumerate(chapters_of)
         for _ in range(count)
     }
-
-
-CHAPTERS_MEAN: Final = PAGES // CHAPTER // TENANTS
 
 
 def _wait_for_redis(url: str) -> None:
@@ -249,8 +248,8 @@ def _write_report(usual: Result, fast: Result) -> str:
     lines = [
         "# The simulation",
         "",
-        f"{PAGES:,} pages in chapters of {CHAPTER}, of {TENANTS} tenants of which each has a chapter more than the "
-        f"one after it; {SLOTS} simulated workers a stage; PostgreSQL, Redis and one control, all on "
+        f"{PAGES:,} pages in chapters of {CHAPTER}, of {TENANTS} tenants that have {FEWEST_CHAPTERS} to "
+        f"{MOST_CHAPTERS} chapters; {SLOTS} simulated workers a stage; PostgreSQL, Redis and one control, all on "
         f"{os.cpu_count()} cores. `python -m bench.engine simulation` makes this.",
         "",
     ]
@@ -267,7 +266,7 @@ def _describe(title: str, result: Result, slowest_s: float) -> list[str]:
         f"The slowest stage, {SLOWEST}, takes {slowest_s:g} s: {result.limit:g} pages a second are the limit.",
         "",
         f"- Reached: {result.rate:.1f} pages a second, {result.rate / result.limit:.1%} of the limit.",
-        f"- Jain's index over the tenants at half time: {jain(result.shares):.4f}; their pages then: "
+        f"- Jain's index over the tenants after {ALL_HAVE_WORK} pages: {jain(result.shares):.4f}; their pages then: "
         f"{', '.join(map(str, result.shares))}.",
         f"- Of a core: the dispatcher {shares['dispatch']}, control with packing {shares['control']}, PostgreSQL "
         f"{shares['postgres']}, the simulated workers {shares['pools']}.",

@@ -1,6 +1,7 @@
 """Pages a second of a long chapter, beside what its slowest stage could do alone; and what control takes meanwhile."""
 
 import time
+from collections.abc import Iterable
 
 from bench.engine.house import House
 from bench.figures import Figure
@@ -14,8 +15,8 @@ BAR = 0.95
 LIMIT_S = 180
 
 
-def measure_throughput() -> list[Figure]:
-    return [figure for case in CASES for figure in _measure(*case)]
+def measure_throughput(cases: Iterable[tuple[Stage, float, int]] = CASES) -> list[Figure]:
+    return [figure for case in cases for figure in _measure(*case)]
 
 
 def _measure(slowest: Stage, slow_s: float, pages: int) -> list[Figure]:

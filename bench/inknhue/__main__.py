@@ -4,9 +4,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.figures import report
+from bench.figures import add_short_option, figures_file, report
 from bench.inknhue.quality import measure_chapter, measure_pipeline, measure_roughs
-from bench.inknhue.speed import measure_embedded, measure_memory, measure_official
+from bench.inknhue.speed import MEMORY_CASES, measure_embedded, measure_memory, measure_official
 from bench.pages import find_pages, read
 from workers.inknhue.aligner import open_embedded
 
@@ -21,10 +21,16 @@ def main() -> int:
     parser.add_argument(
         "--pages", type=Path, help="folder of the Pepper&Carrot pages e03p03, e03p05, e03p06, at any depth"
     )
+    add_short_option(parser)
     arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
     aligner = open_embedded()
     colour = read(SAMPLE / "002.png")
+    if arguments.short:
+        figures = [*measure_embedded(colour, aligner, ())]
+        figures += measure_memory(colour, OUT, {"1.5 MP": MEMORY_CASES["1.5 MP"]})
+        figures += measure_chapter(SAMPLE, aligner, seeds=(0,))
+        return report(figures, figures_file(OUT, "inknhue", is_short=True))
     figures = [*measure_embedded(colour, aligner), *measure_memory(colour, OUT), *measure_official(OUT)]
     figures += measure_chapter(SAMPLE, aligner)
     if arguments.pages:
@@ -33,7 +39,7 @@ def main() -> int:
         figures += measure_pipeline(pages, EVAL, OUT)
     else:
         print("skipped: quality on real pages, for want of --pages")
-    return report(figures, OUT / "bench-inknhue.json")
+    return report(figures, figures_file(OUT, "inknhue"))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How near the room comes to the truth: beside rough pictures, simulated and of the pipeline itself."""
 
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -26,7 +26,9 @@ MEAN_SATURATION = float(np.sqrt(np.prod(SATURATION)))
 CHROMA_BAR, PSNR_BAR_DB, SSIM_BAR = 0.8, 1.0, 0.99
 
 
-def measure_roughs(pages: Mapping[str, NDArray[np.uint8]], aligner: Aligner, out: Path | None) -> list[Figure]:
+def measure_roughs(
+    pages: Mapping[str, NDArray[np.uint8]], aligner: Aligner, out: Path | None, seeds: Iterable[int] = SEEDS
+) -> list[Figure]:
     """Simulated roughs of pages 768 px wide: chroma error and PSNR of aligned beside rough's own.
 
     Both with the page's lightness. `out` gets rough, aligned and truth side by side.
@@ -36,7 +38,7 @@ def measure_roughs(pages: Mapping[str, NDArray[np.uint8]], aligner: Aligner, out
         errors, gain_db = np.zeros(3), []
         truth = _shrink(page)
         grey = lift_lightness(truth)
-        for seed in SEEDS:
+        for seed in seeds:
             rng = np.random.default_rng(seed)
             rough = lab_to_rgb(simulate_rough(rgb_to_lab(truth), smooth_screentone(grey), rng))
             aligned = align_page(np.repeat(grey[..., None], 3, axis=2), rough, aligner).rgb
@@ -60,10 +62,10 @@ def measure_roughs(pages: Mapping[str, NDArray[np.uint8]], aligner: Aligner, out
     ]
 
 
-def measure_chapter(folder: Path, aligner: Aligner) -> list[Figure]:
+def measure_chapter(folder: Path, aligner: Aligner, seeds: Iterable[int] = SEEDS) -> list[Figure]:
     """As `measure_roughs`, of the sample chapter as a whole."""
     pages = {path.stem: read(path) for path in sorted(folder.iterdir())}
-    paler, chroma, psnr = measure_roughs(pages, aligner, None)[-3:]
+    paler, chroma, psnr = measure_roughs(pages, aligner, None, seeds)[-3:]
     return [
         Figure("sample chapter: chroma error of rough made paler by its mean excess", paler.value, "rough"),
         Figure("sample chapter: chroma error of aligned, simulated roughs", chroma.value, "rough", CHROMA_BAR),

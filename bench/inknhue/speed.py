@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -19,6 +20,14 @@ from workers.inknhue.roughs import simulate_rough
 ROOT = Path(__file__).parents[2]
 PAGE_PX = (1028, 1460)
 """1.5 megapixels, portrait."""
+LARGER_MP = (3, 6, 12)
+MemoryCase = tuple[tuple[int, int], float | None]
+MEMORY_CASES: Mapping[str, MemoryCase] = {
+    "1.5 MP": (PAGE_PX, 1.5),
+    "12 MP": ((2908, 4130), None),
+    "a strip of 800×20,000 px": ((800, 20_000), 2.0),
+}
+"""Name → width and height in pixels, and the bar in GiB."""
 
 
 def scale_page(colour: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
@@ -28,8 +37,8 @@ def scale_page(colour: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArra
     return page, lab_to_rgb(simulate_rough(rgb_to_lab(large), page[..., 0], np.random.default_rng(0)))
 
 
-def measure_embedded(colour: NDArray[np.uint8], aligner: Aligner) -> list[Figure]:
-    """A page of 1.5 MP, another λ for it as the task runs it, and larger pages."""
+def measure_embedded(colour: NDArray[np.uint8], aligner: Aligner, larger_mp: Sequence[int] = LARGER_MP) -> list[Figure]:
+    """A page of 1.5 MP, another λ for it as the task runs it, and larger pages, in megapixels."""
     page, rough = scale_page(colour, PAGE_PX)
 
     def paint(page: NDArray[np.uint8], rough: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -44,21 +53,30 @@ def measure_embedded(colour: NDArray[np.uint8], aligner: Aligner) -> list[Figure
 
     seconds = {1.5: least_s(lambda: paint(page, rough))}
     blend_s = least_s(blend_again)
-    for megapixels in (3, 6, 12):
+    for megapixels in larger_mp:
         side = (megapixels / 1.5) ** 0.5
         larger, its_rough = scale_page(colour, (round(PAGE_PX[0] * side), round(PAGE_PX[1] * side)))
         seconds[megapixels] = least_s(lambda page=larger, rough=its_rough: paint(page, rough))
     return [
         Figure("embedded: a page of 1.5 MP", seconds[1.5], "s", 3.0),
         Figure("another λ alone, 1.5 MP, pictures read and written", blend_s, "s", 0.5),
-        *(Figure(f"embedded: a page of {size} MP", seconds[size], "s") for size in (3, 6, 12)),
-        Figure("embedded: time of 12 MP beside 3 MP, for four times the pixels", seconds[12] / seconds[3], "×", 4.6),
+        *(Figure(f"embedded: a page of {size} MP", seconds[size], "s") for size in larger_mp),
+        *(
+            [
+                Figure(
+                    "embedded: time of 12 MP beside 3 MP, for four times the pixels", seconds[12] / seconds[3], "×", 4.6
+                )
+            ]
+            if {3, 12} <= set(larger_mp)
+            else []
+        ),
     ]
 
 
-def measure_memory(colour: NDArray[np.uint8], out: Path) -> list[Figure]:
+def measure_memory(
+    colour: NDArray[np.uint8], out: Path, sizes: Mapping[str, MemoryCase] = MEMORY_CASES
+) -> list[Figure]:
     """Peak memory of a process that colours one page; a strip also its time."""
-    sizes = {"1.5 MP": (PAGE_PX, 1.5), "12 MP": ((2908, 4130), None), "a strip of 800×20,000 px": ((800, 20_000), 2.0)}
     figures = []
     for what, (size, bar) in sizes.items():
         peak_gib, seconds = _run_alone(*scale_page(colour, size), "embedded", out)

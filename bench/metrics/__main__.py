@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from bench.figures import report
+from bench.figures import add_short_option, figures_file, report
 from bench.metrics.speed import measure_distance, measure_page, measure_sets
 from bench.metrics.throughput import measure_inception
 
@@ -12,10 +12,15 @@ OUT = Path(__file__).parents[2] / "out" / "bench-metrics"
 
 
 def main() -> int:
-    argparse.ArgumentParser(prog="python -m bench.metrics", description=__doc__).parse_args()
+    parser = argparse.ArgumentParser(prog="python -m bench.metrics", description=__doc__)
+    add_short_option(parser)
+    arguments = parser.parse_args()
     OUT.mkdir(parents=True, exist_ok=True)
-    figures = [*measure_page(), *measure_sets(OUT), *measure_distance(), *measure_inception()]
-    return report(figures, OUT / "bench-metrics.json")
+    if arguments.short:
+        figures = [*measure_page(), *measure_sets(OUT, 20, 100), *measure_distance(), *measure_inception(turns=1)]
+    else:
+        figures = [*measure_page(), *measure_sets(OUT), *measure_distance(), *measure_inception()]
+    return report(figures, figures_file(OUT, "metrics", is_short=arguments.short))
 
 
 if __name__ == "__main__":

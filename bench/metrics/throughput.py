@@ -31,7 +31,7 @@ LIBRARY_WAYS = {
 }
 
 
-def measure_inception() -> list[Figure]:
+def measure_inception(turns: int = TURNS) -> list[Figure]:
     """Pictures a second, ours and the library's best way, turn by turn; random weights, which take the same time.
 
     With one thread each: several wait for each other wherever another process takes a processor, and then the figures
@@ -40,12 +40,12 @@ def measure_inception() -> list[Figure]:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        return _measure_ways()
+        return _measure_ways(turns)
     finally:
         torch.set_num_threads(threads)
 
 
-def _measure_ways() -> list[Figure]:
+def _measure_ways(turns: int) -> list[Figure]:
     with tempfile.TemporaryDirectory() as temporary:
         models, pictures = Path(temporary, "models"), Path(temporary, "pictures")
         inception = open_inception(models, _write_weights(models / WEIGHTS))
@@ -54,7 +54,7 @@ def _measure_ways() -> list[Figure]:
         files = sorted(pictures.iterdir())
         ways = {"ours": lambda: _extract(inception, files), **_library_ways(models / WEIGHTS, pictures)}
         seconds = dict.fromkeys(ways, math.inf)
-        for _ in range(TURNS):
+        for _ in range(turns):
             for way, extract in ways.items():
                 started = time.monotonic()
                 extract()

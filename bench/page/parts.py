@@ -1,5 +1,7 @@
 """First load, λ slider and grid, each beside its bar."""
 
+from functools import partial
+
 from playwright.sync_api import expect
 
 from bench.figures import Figure
@@ -76,17 +78,17 @@ def measure_blend() -> list[Figure]:
     ]
 
 
-def measure_grid() -> list[Figure]:
+def measure_grid(count: int = GRID_PAGES) -> list[Figure]:
     with open_house("grid", 0.25) as (service, browser):
         page = browser.new_page(viewport=VIEWPORT)
         page.goto(service.url)
-        pages = [resized(page, SAMPLE / "manga" / f"00{1 + number % 6}.png", *SMALL) for number in range(GRID_PAGES)]
+        pages = [resized(page, SAMPLE / "manga" / f"00{1 + number % 6}.png", *SMALL) for number in range(count)]
         job_id = submit(service, pages)
         page.close()
         page = browser.new_page(viewport=VIEWPORT)
         page.add_init_script(WATCH)
         page.goto(f"{service.url}/#/jobs/{job_id}")
-        expect(page.locator(".grid .page")).to_have_count(GRID_PAGES)
+        expect(page.locator(".grid .page")).to_have_count(count)
         page.mouse.move(600, 600)
         direction = 1
         while not page.title().startswith("done"):
@@ -96,14 +98,13 @@ def measure_grid() -> list[Figure]:
             direction = -1 if where > 0.97 else 1 if where < 0.03 else direction
         frames = page.evaluate("() => window.longFrames")
         finals = page.locator(".frame.final").count()
-    print(f"{finals} of {GRID_PAGES} pages were looked at")
+    print(f"{finals} of {count} pages were looked at")
     print("long frames in ms, of that scripts, rendering, layout and drawing:", *sorted(frames)[-10:])
     return [
-        Figure(
-            f"grid of {GRID_PAGES} pages: the longest frame", max((frame[0] for frame in frames), default=0), "ms", 100
-        ),
-        Figure(f"grid of {GRID_PAGES} pages: frames over 50 ms", len(frames), ""),
+        Figure(f"grid of {count} pages: the longest frame", max((frame[0] for frame in frames), default=0), "ms", 100),
+        Figure(f"grid of {count} pages: frames over 50 ms", len(frames), ""),
     ]
 
 
 PARTS = {"load": measure_load, "blend": measure_blend, "grid": measure_grid}
+SHORT = PARTS | {"grid": partial(measure_grid, count=60)}

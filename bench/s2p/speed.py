@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -29,6 +30,8 @@ ROOT = Path(__file__).parents[2]
 PAGE_PX = (1028, 1460)
 """1.5 megapixels, portrait."""
 HINTS = 150
+LARGER_MP = (3, 6, 12)
+MEMORY_PX = {"1.5 MP": PAGE_PX, "12 MP": (2908, 4130), "a strip of 800×20,000 px": (800, 20_000)}
 
 
 def scale_page(colour: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[np.uint8], Hints]:
@@ -38,8 +41,10 @@ def scale_page(colour: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArra
     return turn_grey(large), Hints(size=size, hints=tuple(dots))
 
 
-def measure_embedded(colour: NDArray[np.uint8], painter: EmbeddedPainter) -> list[Figure]:
-    """A page of 1.5 MP beside Levin's own time for the same dots; then larger pages."""
+def measure_embedded(
+    colour: NDArray[np.uint8], painter: EmbeddedPainter, larger_mp: Sequence[int] = LARGER_MP
+) -> list[Figure]:
+    """A page of 1.5 MP beside Levin's own time for the same dots; then larger pages, in megapixels."""
     page, hints = scale_page(colour, PAGE_PX)
     painter.paint(page, hints)
     ours_s = least_s(lambda: painter.paint(page, hints))
@@ -48,7 +53,7 @@ def measure_embedded(colour: NDArray[np.uint8], painter: EmbeddedPainter) -> lis
     small = cv2.resize(page[..., 0], guide.shape[::-1], interpolation=cv2.INTER_AREA) / 255.0
     levin_s = least_s(lambda: colorize(small, chroma.astype(np.float64), weight > 0))
     seconds = {1.5: ours_s}
-    for megapixels in (3, 6, 12):
+    for megapixels in larger_mp:
         side = (megapixels / 1.5) ** 0.5
         larger, its_hints = scale_page(colour, (round(PAGE_PX[0] * side), round(PAGE_PX[1] * side)))
         painter.paint(larger, its_hints)
@@ -57,15 +62,25 @@ def measure_embedded(colour: NDArray[np.uint8], painter: EmbeddedPainter) -> lis
         Figure("embedded: a page of 1.5 MP", ours_s, "s", 2.5),
         Figure(f"Levin, sparse LU at {guide.shape[1]}×{guide.shape[0]} px, both channels", levin_s, "s"),
         Figure("embedded beside Levin", ours_s / levin_s, "×", 1 / 3),
-        *(Figure(f"embedded: a page of {size} MP", seconds[size], "s") for size in (3, 6, 12)),
-        Figure("embedded: time of 12 MP beside 3 MP, for four times the pixels", seconds[12] / seconds[3], "×", 4.6),
+        *(Figure(f"embedded: a page of {size} MP", seconds[size], "s") for size in larger_mp),
+        *(
+            [
+                Figure(
+                    "embedded: time of 12 MP beside 3 MP, for four times the pixels", seconds[12] / seconds[3], "×", 4.6
+                )
+            ]
+            if {3, 12} <= set(larger_mp)
+            else []
+        ),
     ]
 
 
-def measure_memory(colour: NDArray[np.uint8], out: Path) -> list[Figure]:
+def measure_memory(
+    colour: NDArray[np.uint8], out: Path, sizes: Mapping[str, tuple[int, int]] = MEMORY_PX
+) -> list[Figure]:
     """Peak memory of a process that paints one page; a strip also its time."""
     figures = []
-    for what, size in (("1.5 MP", PAGE_PX), ("12 MP", (2908, 4130)), ("a strip of 800×20,000 px", (800, 20_000))):
+    for what, size in sizes.items():
         page, hints = scale_page(colour, size)
         files = out / "memory.png", out / "memory.json"
         files[0].write_bytes(encode_image(page))

@@ -26,6 +26,10 @@ BUSY_TIMEOUT_MS = 30_000
 """How long a SQLite writer waits for another one, in milliseconds."""
 CONNECT_TIMEOUT_S = 10
 """A PostgreSQL server that takes longer to let us in counts as away, in seconds; the URL's `connect_timeout` wins."""
+PREPARE_THRESHOLD = "prepare_threshold"
+"""In a PostgreSQL URL: how often a statement is sent before the driver has the server prepare it; `none` for never.
+Where a pooler hands a session's transactions to different servers, as PgBouncer may, what one has prepared the next one
+does not know."""
 # Gone, shutting down, locked, a deadlock: OperationalError. A server that only reads, as a standby does until it has
 # taken over, or that ended a transaction which took too long: InternalError. No connection is free: PoolTimeoutError.
 OUTAGES = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
@@ -160,12 +164,10 @@ def _compile(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> tuple[str
 
 @contextmanager
 def _measured(kind: str) -> Iterator[None]:
-    with timed(DATABASE_SECONDS.labels(kind).observe), part_span(f"database.{kind}"):
-        try:
-            yield
-        except DatabaseError:
-            DATABASE_ERRORS.labels(kind).inc()
-            raise
+    # Its errors are shown as 0 from the first transaction on: the first of them would be missed else.
+    errors = DATABASE_ERRORS.labels(kind).count_exceptions(DatabaseError)
+    with timed(DATABASE_SECONDS.labels(kind).observe), part_span(f"database.{kind}"), errors:
+        yield
 
 
 @contextmanager
@@ -179,8 +181,13 @@ def _mapped(outages: tuple[type[Exception], ...] = OUTAGES) -> Iterator[None]:
 
 def _create_engine(url: str, *, foreign_keys: bool = True) -> Engine:
     parsed = make_url(url)
-    is_silent_on_it = parsed.get_backend_name() == "postgresql" and "connect_timeout" not in parsed.query
-    options = {"connect_timeout": CONNECT_TIMEOUT_S} if is_silent_on_it else {}
+    options: dict[str, int | None] = {}
+    if parsed.get_backend_name() == "postgresql":
+        if "connect_timeout" not in parsed.query:
+            options["connect_timeout"] = CONNECT_TIMEOUT_S
+        if PREPARE_THRESHOLD in parsed.query:  # the driver takes a number or None, a URL has text
+            options[PREPARE_THRESHOLD] = _read_threshold(parsed.query[PREPARE_THRESHOLD])
+            parsed = parsed.difference_update_query([PREPARE_THRESHOLD])
     # A server may have closed a connection while it lay in the pool; a file cannot.
     is_server = parsed.get_backend_name() != "sqlite"
     engine = create_engine(parsed, pool_pre_ping=is_server, connect_args=options)
@@ -188,6 +195,14 @@ def _create_engine(url: str, *, foreign_keys: bool = True) -> Engine:
         event.listen(engine, "connect", partial(_configure_sqlite, foreign_keys=foreign_keys))
         event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _read_threshold(given: str | tuple[str, ...]) -> int | None:
+    if given == "none":
+        return None
+    if isinstance(given, str) and given.isascii() and given.isdigit():
+        return int(given)
+    raise ValueError(f"{PREPARE_THRESHOLD} in the URL of the database is a number or none, not {given!r}")
 
 
 def _configure_sqlite(connection: Any, _record: Any, *, foreign_keys: bool) -> None:

@@ -208,10 +208,9 @@ def _is_waiting(now: float) -> tuple[ColumnElement[bool], ...]:
 def _candidates(session: Session, is_bulk: ColumnElement[bool], most: int, now: float) -> list[_Candidate]:
     """The first pages of every tenant at every stage, interactive and bulk: none may hide behind a flood of others.
 
-    Of each twice its share of the room: what a tenant could have beyond that, where others have less, goes next time.
+    Of each at least twice its share of the room: what one could have beyond that, where others have less, goes in the
+    next round, when those others wait no more.
     """
-    tenants = select(func.count(Job.tenant_id.distinct())).where(Job.status.in_(JOB_OPEN))
-    share = 2 * -(-most // max(1, session.scalar(tenants) or 0))
     ready = or_(ReferenceModel.status == ModelStatus.READY, Page.stage != Stage.CGAN)
     rank = func.row_number().over(partition_by=(Job.tenant_id, Page.stage, is_bulk), order_by=(Job.id, Page.number))
     # The page's own parameters stand in the place of its job's, all of them.
@@ -230,10 +229,11 @@ def _candidates(session: Session, is_bulk: ColumnElement[bool], most: int, now: 
         .where(*_is_waiting(now))
         .subquery()
     )
-    of = ranked.c
+    lines = func.sum(case((ranked.c.rank == 1, 1), else_=0)).over()
+    of = select(ranked, lines.label("lines")).subquery().c
     query = select(
         of.job_id, of.number, of.attempt, of.tenant_id, of.is_bulk, of.stage, of.stop_after, of.due_at
-    ).where(of.rank <= share)
+    ).where((of.rank - 1) * of.lines < 2 * most)
     return [
         _Candidate(job_id, number, attempt, tenant_id, bool(bulk), Stage(stage), Stage(stop or Stage.METRICS), due)
         for job_id, number, attempt, tenant_id, bulk, stage, stop, due in session.execute(

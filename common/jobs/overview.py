@@ -8,15 +8,19 @@ from typing import Final
 from sqlalchemy import and_, case, func, or_, select
 from sqlalchemy.orm import Session
 
+from common.errors import DatabaseError
 from common.jobs.database import Database
 from common.jobs.deliveries import DeliveryStatus
 from common.jobs.feeding import WORKER_SILENT_S, is_bulk_job
 from common.jobs.models import WHOLE_SET, Delivery, Job, Page, ReferenceModel, Worker
 from common.jobs.states import JOB_OPEN, ModelStatus, PageStatus
+from common.logging import get_logger
 from common.names import JOB_CLASSES, Stage
 
 FRESH_S: Final = 5.0
 """However many ask, the truth is looked at this often, in seconds."""
+STALE_S: Final = 60.0
+"""What was seen longer ago is told to nobody, in seconds."""
 WAITING, SENT, RUNNING = "waiting", "sent", "running"
 
 
@@ -86,13 +90,33 @@ class OverviewStore:
         self._seen: tuple[float, Overview] | None = None
 
     def look(self) -> Overview:
-        """The truth as it was at most `FRESH_S` seconds ago. Raises DatabaseError."""
-        with self._lock:
-            now = time.monotonic()
-            if self._seen is None or self._seen[0] < now - FRESH_S:
-                with self._database.reading() as session:
-                    self._seen = now, _read(session, self._interactive_pages)
-            return self._seen[1]
+        """The truth as it was when somebody asked before, at most `STALE_S` seconds ago. Raises DatabaseError.
+
+        Whoever asks after `FRESH_S` has it looked at again, for the next one, and does not wait for that: where a
+        million pages are open it takes a second.
+        """
+        now = time.monotonic()
+        seen = self._seen
+        if seen is None or seen[0] < now - STALE_S:
+            return self._refresh()
+        if seen[0] < now - FRESH_S and self._lock.acquire(blocking=False):
+            threading.Thread(target=self._refresh_aside, name="overview", daemon=True).start()
+        return seen[1]
+
+    def _refresh(self) -> Overview:
+        at = time.monotonic()
+        with self._database.reading() as session:
+            overview = _read(session, self._interactive_pages)
+        self._seen = at, overview
+        return overview
+
+    def _refresh_aside(self) -> None:
+        try:
+            self._refresh()
+        except DatabaseError as error:  # what was seen grows stale, and then whoever asks is told
+            get_logger(__name__).warning("the overview stays as it was", reason=str(error))
+        finally:
+            self._lock.release()
 
 
 def _read(session: Session, interactive_pages: int) -> Overview:

@@ -23,6 +23,7 @@ from celery import Task
 from common.errors import BadImageError, CancelledError
 from common.imaging import is_coloured
 from common.names import PAGE_TASKS, SET_ARTIFACTS, SET_TASK, TRAIN_TASK, Artifact, Stage
+from common.telemetry import TRAINING_SECONDS
 from workers.celery import app
 from workers.stage import Heartbeat, StageRun, get_resources, run_stage
 
@@ -53,6 +54,7 @@ def train(self: Task, key: str, job_id: str, attempt: int) -> None:
     with Heartbeat(lambda: work.renew_model(key, attempt, 0.5, {}), resources.settings.heartbeat_s):
         time.sleep(stage_seconds(Stage.CGAN))
     work.commit_model(key, attempt, stage_seconds(Stage.CGAN))
+    TRAINING_SECONDS.labels("default", "cpu").observe(stage_seconds(Stage.CGAN))
     resources.wake_control()
 
 

@@ -1,5 +1,6 @@
 """Control's loop: unpack, train, dispatch, reap, package, sweep. All from SQL, so that it may die at any moment."""
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -49,6 +50,7 @@ class Control:
         self._broker = broker
         self._app = app
         self._reaped_at = 0.0  # of time.monotonic
+        self._stuck_at = -math.inf
         self._round_at = time.monotonic()
         self._spare_until = time.monotonic() + self._grace_s  # the database may have been away until we started
         self._sweeper = Sweeper(settings, garbage, store)
@@ -108,7 +110,6 @@ class Control:
             if lost := find_lost(find_waiting):
                 REAPED.labels(what).inc(lost)
                 get_logger(__name__).warning("work was lost and is sent again", what=what, count=lost)
-        self._dispatch.finish_stuck()
 
     def _train(self) -> None:
         self._dispatch.fail_untaught()
@@ -128,6 +129,10 @@ class Control:
             get_logger(__name__).info("page sent", job=ref.job_id, page=ref.number, attempt=ref.attempt)
 
     def _package(self) -> None:
+        # A last page wakes us with its job: those whose end went unnoticed can wait, and looking at all of them costs.
+        if time.monotonic() >= self._stuck_at + self._settings.poll_s:
+            self._stuck_at = time.monotonic()
+            self._dispatch.finish_stuck()
         for job_id in package_jobs(self._dispatch, self._store):
             sweep_leftovers(self._garbage, self._store, job_id)
 

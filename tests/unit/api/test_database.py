@@ -188,6 +188,32 @@ def test_who_waits_in_a_circle_is_tried_again_later(database):
     assert "deadlock" in str(next(error for error in ended if error))
 
 
+@on_postgresql
+@pytest.mark.parametrize(("asked", "is_prepared"), [("", True), ("&prepare_threshold=none", False)])
+def test_a_url_says_whether_the_server_may_prepare_statements(database_url, asked, is_prepared):
+    database = Database(database_url + asked)
+    for _ in range(10):
+        with database.writing() as session:  # what a reader had prepared goes with its rollback
+            session.scalar(select(Tenant.id))
+    with database.writing() as session:
+        assert bool(session.scalar(text("SELECT count(*) FROM pg_prepared_statements"))) == is_prepared
+    database.close()
+
+
+@on_postgresql
+def test_a_url_says_how_often_a_statement_comes_before_it_is_prepared(database_url):
+    database = Database(database_url + "&prepare_threshold=0")
+    with database.writing() as session:
+        session.scalar(select(Tenant.id))
+        assert session.scalar(text("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%tenants%'"))
+    database.close()
+
+
+def test_a_url_that_says_it_wrongly_is_refused_before_anything_connects():
+    with pytest.raises(ValueError, match="a number or none, not 'never'"):
+        Database("postgresql+psycopg://nobody@127.0.0.1:1/nothing?prepare_threshold=never")
+
+
 @on_sqlite
 def test_a_locked_file_is_an_outage_for_writers_until_the_lock_is_gone(database_url, monkeypatch):
     monkeypatch.setattr(database_module, "BUSY_TIMEOUT_MS", 10)

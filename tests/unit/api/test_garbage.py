@@ -101,6 +101,7 @@ class Place:
             page.status, page.stage = PageStatus.FAILED, None
             session.get_one(Page, (job_id, WHOLE_SET)).status = PageStatus.SKIPPED
             page.artifacts = {Artifact.SOURCE: {"key": keys.source(job_id, 1), "filename": "1.png"}}
+        self.dispatch.finish_stuck()
         assert job_id in package_jobs(self.dispatch, self.store)
 
     def has_job(self, job_id: str) -> bool:

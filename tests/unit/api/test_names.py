@@ -1,5 +1,6 @@
 """Names have one home: the Procfile, the routes and the registered tasks agree with it."""
 
+import os
 import re
 import subprocess
 import sys
@@ -48,6 +49,26 @@ def test_the_rooms_register_exactly_the_tasks_that_are_named(stage):
     done = subprocess.run([python, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
     expected = {PAGE_TASKS[stage]} | {"cgan": {TRAIN_TASK}, "metrics": {SET_TASK}}.get(stage, set())
     assert set(done.stdout.split()) == expected
+
+
+def test_workers_tell_each_other_nothing(tmp_path):
+    """Of a thousand that did, each would hear of all the others every two seconds."""
+    script = (
+        "from workers.celery import app; w = app.Worker(pool='solo', queues=['cgan'], quiet=True); "
+        "print(*(s.alias for s in w.consumer.blueprint.order if s.enabled))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", script],
+        cwd=ROOT,
+        env=os.environ | {"NURIE_DATA": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    steps = set(done.stdout.split())
+    assert "Tasks" in steps
+    assert not steps & {"Gossip", "Mingle", "Heart", "Events"}
 
 
 def test_every_task_is_routed_to_the_queue_of_its_stage():

@@ -1,5 +1,7 @@
 """/metrics: what operators and autoscalers are told, and whom it is told."""
 
+import time
+
 import pytest
 from pydantic import SecretStr
 
@@ -7,13 +9,20 @@ from api.app import create_app, prepare
 from api.context import EXTENSION
 from common.errors import DatabaseError
 from common.jobs.models import WHOLE_SET
-from common.jobs.overview import FRESH_S, OverviewStore
+from common.jobs.overview import OverviewStore
 from common.names import STAGES, Stage
 from common.telemetry import read_sample
 from tests.unit.api.conftest import on_sqlite, picture, submit
 from tests.unit.api.engine import outcome_of, run_all_stages, score_set, send_pages
 
 TOKEN = "let-prometheus-in"
+
+
+def wait_until(holds, limit_s: float = 20) -> None:
+    deadline = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 @pytest.fixture
@@ -103,8 +112,12 @@ def test_the_truth_is_not_looked_at_more_often_than_it_changes(chapters, databas
     assert overviews.look().jobs == {}
     chapters.submit()
     assert overviews.look().jobs == {}
-    monkeypatch.setattr("common.jobs.overview.FRESH_S", -FRESH_S)
-    assert overviews.look().jobs == {"queued": 1}
+    monkeypatch.setattr("common.jobs.overview.FRESH_S", -1.0)
+    assert overviews.look().jobs == {}  # nobody waits for the next look
+    wait_until(lambda: overviews.look().jobs == {"queued": 1})
+    chapters.submit()
+    monkeypatch.setattr("common.jobs.overview.STALE_S", -1.0)
+    assert overviews.look().jobs == {"queued": 2}  # what is too old is told to nobody
 
 
 @on_sqlite
