@@ -50,8 +50,8 @@ def _warn(machine: Mapping[str, str]) -> list[str]:
     if load < BUSY * (os.cpu_count() or 1):
         return []
     return [
-        f"**Others were at work on this machine** (a load of {load:.1f} before it began): the seconds are too many, and "
-        "with them the workers. The processor time is about right. Measure again when it is quiet."
+        f"**Others were at work on this machine** (a load of {load:.1f} before it began): the seconds are too many, "
+        "and with them the workers. The processor time is about right. Measure again when it is quiet."
     ]
 
 
