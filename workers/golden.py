@@ -65,3 +65,38 @@ def expect(what: str, value: float, least: float = -np.inf, most: float = np.inf
         return Check(what, np.inf, f"{value} is no finite number")
     passed = least <= value <= most
     return Check(what, 0.0 if passed else np.inf, f"{value:.3g}, where {least:g} to {most:g} was expected")
+
+
+def draw_colours() -> NDArray[np.uint8]:
+    """A small coloured picture, (128, 96, 3) uint8 RGB: sun, hill and house under a sky, with black outlines.
+
+    Of whole numbers, so that it is the same wherever it is drawn.
+    """
+    rows, columns = np.mgrid[:128, :96]
+    picture = np.empty((128, 96, 3), dtype=np.uint8)
+    picture[:] = (150, 200, 235)
+    sun = (rows - 28) ** 2 + (columns - 68) ** 2
+    hill = 4 * (rows - 128) ** 2 + (columns - 30) ** 2
+    house = (rows >= 70) & (rows < 116) & (columns >= 44) & (columns < 86)
+    roof = (rows >= 52) & (rows < 70) & (np.abs(columns - 65) <= 4 + (rows - 52))
+    door = (rows >= 90) & (rows < 116) & (columns >= 58) & (columns < 72)
+    for shape, rgb in (
+        (sun <= 16**2, (250, 205, 70)),
+        (hill <= 90**2, (110, 170, 90)),
+        (house, (235, 205, 175)),
+        (roof, (190, 70, 60)),
+        (door, (95, 80, 150)),
+    ):
+        inside = np.pad(shape, 2, mode="edge")
+        inner = np.all([inside[2 + i : 130 + i, 2 + j : 98 + j] for i in (-2, 0, 2) for j in (-2, 0, 2)], axis=0)
+        picture[shape] = (15, 15, 15)
+        picture[inner] = rgb
+    picture[:, :3] = picture[:, -3:] = picture[:3] = picture[-3:] = 255
+    return picture
+
+
+def draw_page() -> NDArray[np.uint8]:
+    """The same picture grey, as a page is: (128, 96, 3) uint8 RGB."""
+    red, green, blue = (plane.astype(np.uint32) for plane in np.moveaxis(draw_colours(), -1, 0))
+    grey = ((299 * red + 587 * green + 114 * blue + 500) // 1000).astype(np.uint8)
+    return np.repeat(grey[..., None], 3, axis=2)
