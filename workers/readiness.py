@@ -23,7 +23,7 @@ from workers.golden import Check, WarmUp
 AGAIN_S: float = 60.0
 """How long after a golden page that failed it is tried again, in seconds."""
 WARMING: Final = "warming up: it loads its networks and does its golden page"
-ADVICE: Final = "it takes no page until this passes: docs/operations.md, nurieworkerrefused"
+ADVICE: Final = "it takes no page until this passes: docs/runbooks.md#nurieworkerrefused"
 _PASSED, _FAILED = "passed", "failed"
 
 
