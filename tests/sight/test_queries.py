@@ -19,16 +19,11 @@ from tests.sight.server import ROOT
 
 NO_GPU = "no GPU here, or nothing that asks it"
 NOT_SHORT = "the stages of this run only tint: memory is never short"
-NO_NETWORKS = "the stages of this run load no networks: they need no warming up, and have no golden page"
 ABSENT = {
     "nurie_gpu_memory_used_bytes": NO_GPU,
     "nurie_gpu_memory_total_bytes": NO_GPU,
     "nurie_gpu_utilisation_ratio": NO_GPU,
     "nurie_oom_steps_total": NOT_SHORT,
-    "nurie_worker_ready": NO_NETWORKS,
-    "nurie_worker_refused": NO_NETWORKS,
-    "nurie_golden_error": NO_NETWORKS,
-    "nurie_golden_runs_total": NO_NETWORKS,
 }
 """What may be missing in this run, and why."""
 NOTHING_CHOSEN = {
