@@ -315,6 +315,14 @@ def test_a_pod_has_limits_and_writes_to_tmp_alone(overlay, name):
 
 
 @every_overlay
+@pytest.mark.parametrize("name", POOLS)
+def test_an_update_needs_no_spare_gpu_and_leaves_no_pool_of_cpus_empty(overlay, name):
+    has_gpu = "nvidia.com/gpu" in container_of(overlay, name)["resources"]["limits"]
+    strategy = deployment(overlay, name)["spec"]["strategy"]["rollingUpdate"]
+    assert strategy == {"maxSurge": 0 if has_gpu else 1, "maxUnavailable": 1 if has_gpu else 0}
+
+
+@every_overlay
 def test_pools_have_gpus_where_they_should_and_one_each(overlay):
     for name in DEPLOYMENTS:
         pod, limits = pod_of(overlay, name), container_of(overlay, name)["resources"]["limits"]
