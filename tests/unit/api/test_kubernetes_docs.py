@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 from common.names import VERSION
+from tests.unit.api.cluster import DEPLOYMENTS, KUBERNETES, SECRET_KEYS, of_kind
 from tests.unit.api.images import ROOT
 from tests.unit.api.kustomize import read_documents
-from tests.unit.api.test_kubernetes import DEPLOYMENTS, KUBERNETES, SECRET_KEYS, of_kind
 
 TEXT = (ROOT / "docs" / "kubernetes.md").read_text()
 

@@ -13,9 +13,9 @@ from api.app import create_app, prepare
 from api.context import EXTENSION
 from common.jobs.overview import FRESH_S
 from common.names import STAGES
+from tests.unit.api.cluster import GPU_POOLS, POOLS, SECRET_KEYS, of_kind
 from tests.unit.api.conftest import on_sqlite, picture, submit
 from tests.unit.api.images import ROOT
-from tests.unit.api.test_kubernetes import GPU_POOLS, POOLS, SECRET_KEYS, of_kind
 
 TOKEN = "let-keda-in"
 SELECTOR = re.compile(r'(?P<metric>\w+)\{(?P<labels>(?:\w+="[^"]*",?)+)\}')
