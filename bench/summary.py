@@ -36,11 +36,12 @@ def summarise(results: Sequence[RoomResult], machine: Mapping[str, str]) -> str:
 def _complaints(results: Iterable[RoomResult]) -> str:
     lines = []
     for result in results:
+        noise = ", in a noisy moment" if is_noisy(result.before, result.after) else ""
         lines += [f"- **failed** {result.room}, {what}: {reason}" for what, reason in result.failures.items()]
         for figure in result.missed:
             lines.append(
                 f"- **missed** {result.room}: {figure.what}: {_number(figure.value)} {figure.unit}".rstrip()
-                + f", bar {_bar(figure)}, {_number(to_bar(figure))} of it"
+                + f", bar {_bar(figure)}, {_number(to_bar(figure))} of it{noise}"
             )
     return "\n".join(lines) or "None."
 

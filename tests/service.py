@@ -97,6 +97,13 @@ class Service:
     def signal(self, name: str, number: int) -> None:
         os.killpg(self._processes[name].pid, number)
 
+    def pid(self, name: str) -> int:
+        return self._processes[name].pid
+
+    def wait(self, name: str) -> int:
+        """Wait for a process that ends; its exit code."""
+        return self._processes[name].wait(STOP_LIMIT_S)
+
     def log(self, name: str = "api") -> str:
         return (self.folder / f"{name}.log").read_text()
 

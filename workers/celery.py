@@ -7,6 +7,7 @@ past `visibility_timeout` runs twice, a message can be lost between BRPOP and th
 import os
 import socket
 import threading
+import time
 from typing import Any
 
 from celery import Celery, signals
@@ -16,16 +17,20 @@ from common.jobs.states import PAGE_ENDED
 from common.logging import configure_logging, get_logger
 from common.names import PAGE_TASKS, RUN_FAILURES, SET_TASK, STAGES, TRAIN_TASK, RunOutcome, Stage
 from common.settings import get_settings
-from common.telemetry import ATTEMPTS, PAGES_ENDED, begin_counting, share_metrics
+from common.telemetry import ATTEMPTS, PAGES_ENDED, WORKER_READY, begin_counting, share_metrics
 from common.tracing import name_service, start_tracing, stop_tracing
 from workers.gpus import open_gpus
+from workers.readiness import TakeWhenReady, readiness
 from workers.side_port import open_side_port
 
 SIGN_IN_EVERY_S = 10
+LOOK_EVERY_S = 0.5
+"""How often it is looked whether the process became ready, in seconds."""
 HARD_LIMIT_AFTER_S = 30
 """How long a stage may take to react to its soft limit before its process is killed, in seconds."""
 
-app = Celery("nurie")
+app = Celery("nurie", task_cls="workers.readiness:CarefulTask")  # by name: it travels to the child
+app.steps["consumer"].add(TakeWhenReady)
 
 
 def configure(celery: Celery) -> None:
@@ -98,7 +103,7 @@ def find_obstacle() -> str | None:
     """What keeps this worker from taking work; None when nothing does."""
     if _draining.is_set():
         return "draining: it ends when its page is done"
-    return None if _is_signed_in.is_set() else "starting"
+    return readiness.find_obstacle() or (None if _is_signed_in.is_set() else "starting")
 
 
 @signals.worker_ready.connect
@@ -143,14 +148,22 @@ def _sign_in_until_drained(queue: str) -> None:
     store = _work_store()
     while True:
         draining = _draining.is_set()
+        slots = _count_slots()
+        WORKER_READY.labels(queue).set(slots)
         try:
-            store.sign_in(queue, slots=0 if draining else 1)
+            store.sign_in(queue, slots)
             _is_signed_in.set()
         except Exception:  # the database may be away; the next sign-in tries again
             log.warning("could not sign in", exc_info=True)
         if draining:
             return
-        _draining.wait(SIGN_IN_EVERY_S)
+        ends = time.monotonic() + SIGN_IN_EVERY_S
+        while time.monotonic() < ends and _count_slots() == slots:
+            _draining.wait(LOOK_EVERY_S)
+
+
+def _count_slots() -> int:
+    return 0 if _draining.is_set() or readiness.find_obstacle() else 1
 
 
 def _work_store() -> Any:

@@ -11,7 +11,7 @@ import httpx
 from bench.figures import Figure
 from bench.house.pages import OUT, SAMPLE, chapter_of_twenty
 from common.names import STAGES
-from embedded.services import ROOT, Services, free_port
+from embedded.services import Services, free_port
 
 SUBMISSIONS = 10
 
@@ -38,7 +38,7 @@ def measure_house(submissions: int = SUBMISSIONS) -> list[Figure]:
                         raise RuntimeError(f"the job ended {state}: see {OUT / 'nurie.log'}")
                 if len(seconds) == 1:
                     pages = http.get(job["links"]["pages"]).json()["pages"]
-        largest = max(worker_memory_gib())
+        largest = max(worker_memory_gib(environment["NURIE_DATA"]))
     timings = [(stage, timing) for page in pages for stage, timing in page["timings"].items() if not timing["cached"]]
     slowest = {stage.value: max(timing["seconds"] for name, timing in timings if name == stage) for stage in STAGES}
     return [
@@ -50,17 +50,19 @@ def measure_house(submissions: int = SUBMISSIONS) -> list[Figure]:
     ]
 
 
-def worker_memory_gib() -> list[float]:
-    """Peak resident memory of the worker processes of this repository, in GiB."""
-    found = [0.0]
+def worker_memory_gib(data: str) -> list[float]:
+    """Peak resident memory of each worker process of the house with its data there, in GiB. Raises RuntimeError."""
+    found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            if str(ROOT / ".venvs").encode() not in (folder / "cmdline").read_bytes() + bytes(
-                (folder / "exe").readlink()
-            ):
+            if f"NURIE_DATA={data}" not in (folder / "environ").read_text().split("\0"):
+                continue
+            if "/.venvs/" not in (folder / "cmdline").read_text():
                 continue
             peak = next(line for line in (folder / "status").read_text().splitlines() if line.startswith("VmHWM"))
             found.append(int(peak.split()[1]) / 1024**2)
-        except (OSError, StopIteration):
-            continue  # it has ended since
+        except (OSError, UnicodeError, StopIteration):
+            continue  # it has ended since, or is somebody else's
+    if not found:
+        raise RuntimeError("no worker of the house was found")
     return found

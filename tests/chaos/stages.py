@@ -7,12 +7,14 @@ come from is missing: each stage tints the page, so the same pages give the same
 
 NURIE_TEST_STAGE_S is how long a stage takes, in seconds: one number, or `cgan=0.1,s2p=0.3`.
 NURIE_TEST_FAULTS is a folder: while a file `STAGE.NUMBER.poison` is there, that page kills the process of its stage;
-`STAGE.NUMBER.hang` makes it hang, once (the file is removed first). A page that is called unpaintable fails.
+`STAGE.NUMBER.hang` makes it hang, once (the file is removed first). While a file `golden` is there, golden pages fail.
+A page that is called unpaintable fails.
 """
 
 import json
 import os
 import signal
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -24,7 +26,9 @@ from common.errors import BadImageError, CancelledError
 from common.imaging import is_coloured
 from common.names import PAGE_TASKS, SET_ARTIFACTS, SET_TASK, TRAIN_TASK, Artifact, Stage
 from common.telemetry import TRAINING_SECONDS
+from workers import readiness
 from workers.celery import app
+from workers.golden import Check, expect
 from workers.stage import Heartbeat, StageRun, get_resources, run_stage
 
 TINTS = {Stage.CGAN: (1.0, 0.8, 0.7), Stage.S2P: (0.8, 1.0, 0.7), Stage.INKNHUE: (0.7, 0.8, 1.0)}
@@ -43,6 +47,16 @@ def stage_seconds(stage: Stage) -> float:
     if "=" not in text:
         return float(text)
     return float(dict(part.split("=") for part in text.split(",")).get(stage.value, 0))
+
+
+def do_golden_page() -> list[Check]:
+    folder = os.environ.get("NURIE_TEST_FAULTS")
+    return [expect("the fault", float(bool(folder) and Path(folder, "golden").exists()), 0, 0)]
+
+
+if "-Q" in sys.argv:
+    readiness.AGAIN_S = 0.2
+    readiness.readiness.warm_before_work(Stage(sys.argv[sys.argv.index("-Q") + 1]), do_golden_page)
 
 
 @app.task(name=TRAIN_TASK, bind=True)

@@ -3,9 +3,8 @@
 import json
 import time
 from functools import lru_cache
-from typing import Any
 
-from celery import Task, signals
+from celery import Task
 
 from common.colours import read_colours
 from common.errors import CancelledError, ModelLostError, ModelMissingError, NotFoundError, NurieError, OutageError
@@ -20,11 +19,12 @@ from storage import keys
 from workers.celery import app
 from workers.cgan import presets
 from workers.cgan.card import describe_model
+from workers.cgan.golden import check_networks
 from workers.cgan.progress import TrainingProgress
-from workers.cgan.training import warm_up
 from workers.cgan.weights import load_model, save_model
 from workers.cgan.working_size import shrink_page
 from workers.patience import PatientStore
+from workers.readiness import readiness
 from workers.stage import (
     JSON_TYPE,
     REFERENCE_MODEL,
@@ -42,9 +42,8 @@ KEPT_MODELS = 2
 """Models that a process keeps loaded: the pages of one chapter, and of one beside it."""
 
 
-@signals.worker_process_init.connect
-def _warm_up(**_: Any) -> None:
-    warm_up()
+# The steps of its training make an optimizer: the first in a process takes seconds, in which no cancel would be heard.
+readiness.warm_before_work(Stage.CGAN, check_networks)
 
 
 @app.task(name=PAGE_TASKS[Stage.CGAN], bind=True)

@@ -97,11 +97,6 @@ def train_generator(
     return trainer.best.eval()
 
 
-def warm_up() -> None:
-    """Make an optimizer for nothing: the first in a process takes seconds, in which no cancel would be heard."""
-    torch.optim.Adam([nn.Parameter(torch.zeros(1))])
-
-
 def check_references(references: Sequence[NDArray[np.uint8]], names: Sequence[str] = ()) -> None:
     """Refuse references that can teach no colour.
 

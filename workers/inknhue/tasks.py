@@ -3,10 +3,28 @@
 from celery import Task
 
 from common.names import PAGE_TASKS, Artifact, Stage
+from common.settings import get_settings
 from workers.celery import app
-from workers.inknhue.aligner import open_aligner
+from workers.golden import Check
+from workers.inknhue.aligner import OFFICIAL_FOLDER, open_aligner, open_embedded
+from workers.inknhue.golden import check_embedded, check_official
 from workers.inknhue.paint import align_page, blend_page
+from workers.inknhue.weights import find_official
+from workers.readiness import readiness
 from workers.stage import StageRun, run_stage
+
+
+def warm_up() -> list[Check]:
+    """Load the networks, and do the golden page."""
+    open_aligner.cache_clear()  # after a failure, weights may have been put right meanwhile
+    models = get_settings().models
+    aligner = open_aligner(models)
+    if find_official(models / OFFICIAL_FOLDER):
+        return check_official(aligner) + check_embedded(open_embedded())
+    return check_embedded(aligner)
+
+
+readiness.warm_before_work(Stage.INKNHUE, warm_up)
 
 
 @app.task(name=PAGE_TASKS[Stage.INKNHUE], bind=True)

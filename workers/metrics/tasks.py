@@ -10,11 +10,15 @@ from common.jobs.work import SetFile
 from common.names import PAGE_TASKS, SET_TASK, Artifact, Stage
 from workers.celery import app
 from workers.metrics.evaluation import evaluate_sets
+from workers.metrics.golden import check_scores
 from workers.metrics.pictures import PictureFile, PictureSets
 from workers.metrics.report import render_report
 from workers.metrics.score import score_page
 from workers.metrics.table import format_csv
+from workers.readiness import readiness
 from workers.stage import StageRun, run_stage
+
+readiness.warm_before_work(Stage.METRICS, check_scores)
 
 
 @app.task(name=PAGE_TASKS[Stage.METRICS], bind=True)

@@ -4,12 +4,27 @@ from celery import Task
 
 from common.hints import parse_hints
 from common.names import PAGE_TASKS, Artifact, Stage
+from common.settings import get_settings
 from workers.celery import app
+from workers.golden import Check
+from workers.readiness import readiness
+from workers.s2p.golden import check_embedded, check_official
 from workers.s2p.painters import open_embedded, open_painter
 from workers.stage import StageRun, run_stage
 
 NO_HINTS = "the page has no hints: it stays grey"
 TOO_LONG = "the page is too long for the official networks: the embedded painter painted it"
+
+
+def warm_up() -> list[Check]:
+    """Load the networks, and do the golden page."""
+    for opened in (open_painter, open_embedded):
+        opened.cache_clear()  # after a failure, weights may have been put right meanwhile
+    painter, embedded = open_painter(get_settings().models), open_embedded()
+    return check_embedded(embedded) + (check_official(painter) if painter is not embedded else [])
+
+
+readiness.warm_before_work(Stage.S2P, warm_up)
 
 
 @app.task(name=PAGE_TASKS[Stage.S2P], bind=True)
@@ -18,11 +33,7 @@ def paint(self: Task, job_id: str, number: int, attempt: int) -> None:
 
 
 def name_weights(run: StageRun) -> str:
-    """What this process paints with: weights that were installed since it loaded its own are not it.
-
-    The first page of a process loads TensorFlow and the networks, some seconds: a worker is there at once, and while a
-    reference model trains nobody waits for it.
-    """
+    """What this process paints with: weights that were installed since it loaded its own are not it."""
     return open_painter(run.resources.settings.models).label
 
 

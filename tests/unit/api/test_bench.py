@@ -55,6 +55,11 @@ def test_missed_bars_and_failures_come_before_everything_else():
     assert "| slow | 3 | s | ≤ 2 | 1.5 | 6 | **no** |" in text
 
 
+def test_a_bar_that_was_missed_while_others_were_at_work_is_marked():
+    noisy = RoomResult("cgan", SLOW, Calibration(0.8, 0.2, 0.1, 0.5), 12.0, [Figure("slow", 3, "s", 2)])
+    assert "1.5 of it, in a noisy moment" in summarise([noisy], {})
+
+
 def test_a_run_without_complaints_says_so():
     assert "## Bars that were missed, and what could not be measured\n\nNone." in summarise([result()], {})
 

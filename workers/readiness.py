@@ -1,0 +1,149 @@
+"""A worker takes no work before its process is warm and its golden page came out right.
+
+The pool's child loads its networks and does the golden page in a thread beside its main loop: it answers its parent
+meanwhile, and ends at once when told to. It says how it stands in a file by its process id; the parent reads that
+before it asks the broker for a message. A child that follows a dead one has another id, so it is asked anew.
+"""
+
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from celery import Task, bootsteps, signals
+from celery.exceptions import Reject
+from celery.worker.consumer.tasks import Tasks
+
+from common.logging import get_logger
+from common.names import Stage
+from common.telemetry import FOLDER_VARIABLE, GOLDEN_ERROR, GOLDEN_RUNS, WORKER_REFUSED, begin_counting
+from workers.golden import Check, WarmUp
+
+AGAIN_S: float = 60.0
+"""How long after a golden page that failed it is tried again, in seconds."""
+WARMING: Final = "warming up: it loads its networks and does its golden page"
+ADVICE: Final = "it takes no page until this passes: docs/operations.md, nurieworkerrefused"
+_PASSED, _FAILED = "passed", "failed"
+
+
+class Readiness:
+    """How a process stands; one per process, child or parent."""
+
+    def __init__(self) -> None:
+        self._task: tuple[Stage, WarmUp] | None = None
+        self._refusal: str | None = None
+        self._pool: Any = None
+        self._ready_pids: set[int] = set()
+        self.is_warm = threading.Event()
+        self.is_warm.set()  # where nobody asked for a warm-up, as in tests and in the shell
+
+    def warm_before_work(self, stage: Stage, warm_up: WarmUp) -> None:
+        """Have every process of this worker do this before it takes work: called where its tasks are defined."""
+        self._task = stage, warm_up
+        signals.worker_process_init.connect(self._start, weak=False)
+
+    # In the child
+
+    def _start(self, **_: Any) -> None:
+        assert self._task
+        self.is_warm.clear()
+        self._tell(WARMING)
+        threading.Thread(target=self._warm_until_ready, args=self._task, name="warm-up", daemon=True).start()
+
+    def _warm_until_ready(self, stage: Stage, warm_up: WarmUp) -> None:
+        begin_counting(GOLDEN_RUNS, [stage], [_PASSED, _FAILED])
+        while not self._try(stage, warm_up):
+            threading.Event().wait(AGAIN_S)
+
+    def _try(self, stage: Stage, warm_up: WarmUp) -> bool:
+        """Returns whether the process may work."""
+        error = None
+        try:
+            refusal = judge(stage, warm_up())
+        except Exception as raised:  # noqa: BLE001  whatever it is, this process must not work with it
+            error, refusal = raised, f"the warm-up failed: {type(raised).__name__}: {raised}"
+        GOLDEN_RUNS.labels(stage, _FAILED if refusal else _PASSED).inc()
+        WORKER_REFUSED.labels(stage).set(bool(refusal))
+        if refusal is None:
+            get_logger(__name__).info("the golden page passed: this process takes work")
+            self.is_warm.set()
+        elif refusal != self._refusal:  # every minute the same is told once
+            get_logger(__name__).error("this worker refuses work", reason=refusal, advice=ADVICE, exc_info=error)
+        self._refusal = refusal
+        self._tell(f"refused: {' '.join(refusal.split())}" if refusal else "")
+        return refusal is None
+
+    def _tell(self, obstacle: str) -> None:
+        """Tell the parent what keeps this process from work; nothing when it is ready."""
+        file = _file_of(os.getpid())
+        half = file.with_suffix(".half")
+        half.write_text(obstacle)
+        half.replace(file)
+
+    # In the parent
+
+    def watch(self, pool: Any) -> None:
+        """Ask the processes of Celery's pool from now on."""
+        self._pool = pool
+
+    def find_obstacle(self) -> str | None:
+        """What keeps the pool's processes from work; None when nothing does."""
+        if self._task is None:
+            return None
+        if self._pool is None:
+            return WARMING
+        for process in list(self._pool._pool._pool):
+            if process.pid in self._ready_pids:
+                continue
+            try:
+                obstacle = _file_of(process.pid).read_text()
+            except FileNotFoundError:
+                return WARMING
+            if obstacle:
+                return obstacle
+            self._ready_pids.add(process.pid)
+        return None
+
+
+readiness: Final = Readiness()
+
+
+def judge(stage: Stage, checks: Sequence[Check]) -> str | None:
+    """Why a worker must refuse work after its golden page; None when all is well."""
+    worst = max(checks, key=lambda check: check.share)
+    GOLDEN_ERROR.labels(stage).set(worst.share)
+    if worst.passed:
+        return None
+    return "its golden page failed: " + "; ".join(f"{one.what}: {one.said}" for one in checks if not one.passed)
+
+
+class CarefulTask(Task):  # type: ignore[misc]
+    """Hands a message back when its process is not ready.
+
+    One may come where a process died while its parent was already waiting for a message. Nothing was claimed: no
+    attempt of the page is used up.
+    """
+
+    abstract = True
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        if not readiness.is_warm.is_set():
+            raise Reject("this process is not ready", requeue=True)
+        return super().__call__(*args, **options)
+
+
+class TakeWhenReady(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Asks the broker for no message while a process is not ready; anew with each connection."""
+
+    requires = (Tasks,)
+
+    def start(self, consumer: Any) -> None:
+        readiness.watch(consumer.pool)
+        qos = consumer.task_consumer.channel.qos
+        may_take = qos.can_consume  # Celery's own, which knows how many are being worked on
+        qos.can_consume = lambda: readiness.find_obstacle() is None and may_take()
+
+
+def _file_of(pid: int) -> Path:
+    return Path(os.environ[FOLDER_VARIABLE], f"ready-{pid}")
