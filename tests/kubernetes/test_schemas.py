@@ -1,4 +1,4 @@
-"""All objects of docker/kubernetes are valid: by Kubernetes' schemas, and strict ones of KEDA's and Prometheus' kinds.
+"""All objects of docker/kubernetes are valid, by Kubernetes' schemas and by strict ones of KEDA's and Prometheus'.
 
 Schemas know nothing of a cluster: whether an image, a class of storage or a label of a node is there, they cannot say.
 """

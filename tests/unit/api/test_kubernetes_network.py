@@ -7,8 +7,8 @@ import pytest
 
 from common.errors import InputError
 from common.webhooks import check_address
+from tests.unit.api.cluster import DEPLOYMENTS, POOLS, built, container_of, deployment, every_overlay, of_kind
 from tests.unit.api.reachability import End, Pod, may_connect
-from tests.unit.api.test_kubernetes import DEPLOYMENTS, POOLS, built, container_of, deployment, every_overlay, of_kind
 
 SERVICES = {"nurie/services": "yes"}
 INGRESS = Pod("ingress", {"app.kubernetes.io/name": "traefik"})

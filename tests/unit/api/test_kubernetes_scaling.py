@@ -11,12 +11,11 @@ from pydantic import SecretStr
 
 from api.app import create_app, prepare
 from api.context import EXTENSION
-from common.jobs.models import WHOLE_SET
 from common.jobs.overview import FRESH_S
 from common.names import STAGES
+from tests.unit.api.cluster import GPU_POOLS, POOLS, SECRET_KEYS, of_kind
 from tests.unit.api.conftest import on_sqlite, picture, submit
 from tests.unit.api.images import ROOT
-from tests.unit.api.test_kubernetes import GPU_POOLS, POOLS, SECRET_KEYS, of_kind
 
 TOKEN = "let-keda-in"
 SELECTOR = re.compile(r'(?P<metric>\w+)\{(?P<labels>(?:\w+="[^"]*",?)+)\}')
@@ -92,9 +91,8 @@ def test_every_pool_is_scaled_and_nothing_else(overlay):
 
 
 @pytest.fixture
-def metrics(settings, broker_there, monkeypatch):
+def metrics(settings, broker_there):
     """Asks the real API's /metrics as KEDA does: no Accept header, the token as Bearer."""
-    monkeypatch.setattr("common.jobs.overview.FRESH_S", -FRESH_S)
     prepare(settings)
     app = create_app(settings.model_copy(update={"auth": "keys", "metrics_token": SecretStr(TOKEN)}))
 
@@ -140,7 +138,6 @@ def test_what_was_submitted_is_what_keda_sees(client, metrics):
     }
     # A training is wanted: cgan starts, and what comes after it warms up meanwhile.
     assert seen == {"cgan": 1, "s2p": 1, "inknhue": 1, "metrics": 1}
-    assert WHOLE_SET == 0
 
 
 @with_keda
