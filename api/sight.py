@@ -32,6 +32,7 @@ from storage.connect import find_folder
 BEARER: Final = "bearer "
 STREAM: Final = "text/event-stream"
 UNMATCHED: Final = "unmatched"
+METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 blueprint = APIBlueprint("sight", __name__, abp_tags=[Tag(name="health", description="For operators")])
 
@@ -53,13 +54,14 @@ def register_measuring(app: Flask) -> None:
     @app.after_request
     def measure(response: Response) -> Response:
         route = request.url_rule.rule if request.url_rule else UNMATCHED
-        HTTP_REQUESTS.labels(request.method, route, str(response.status_code)).inc()
+        method = request.method if request.method in METHODS else "other"  # or everybody could make series without end
+        HTTP_REQUESTS.labels(method, route, str(response.status_code)).inc()
         seconds = time.perf_counter() - g.started
         # How long a client chose to wait says nothing of us.
         if response.mimetype != STREAM and request.args.get("wait", "0") == "0":
-            HTTP_SECONDS.labels(request.method, route).observe(seconds)
-        if request.method not in ("GET", "HEAD", "OPTIONS") and (job_id := _job_of(response)):
-            record_request(f"{request.method} {route}", job_id, time.time() - seconds, response.status_code)
+            HTTP_SECONDS.labels(method, route).observe(seconds)
+        if method not in ("GET", "HEAD", "OPTIONS") and (job_id := _job_of(response)):
+            record_request(f"{method} {route}", job_id, time.time() - seconds, response.status_code)
         return response
 
 

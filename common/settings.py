@@ -137,6 +137,12 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = Field("auto", description="auto: console on a terminal.")
     log_level: str = Field("INFO", description="Lowest level that is logged.")
 
+    @field_validator("metrics_token", "secret", "s3_secret_key", mode="before")
+    @classmethod
+    def _read_secret(cls, given: object) -> object:
+        # A line that was not filled in is no secret that everybody knows.
+        return None if given == "" else given
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _read_origins(cls, given: object) -> object:

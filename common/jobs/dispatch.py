@@ -95,7 +95,7 @@ class DispatchStore:
             .join(Job, Job.model_key == ReferenceModel.key)
             .where(Job.status.in_(JOB_OPEN), ReferenceModel.status == ModelStatus.MISSING)
             .where(ReferenceModel.not_before <= now)
-            .where(_has_page_at_cgan())
+            .where(has_page_at_cgan())
             .group_by(ReferenceModel.key)
         )
         due = select(ReferenceModel.key).where(ReferenceModel.status == ModelStatus.MISSING)
@@ -272,7 +272,8 @@ def _decisive(job: Job) -> tuple[ColumnElement[bool], ...]:
     return Page.job_id == job.id, Page.number > WHOLE_SET
 
 
-def _has_page_at_cgan() -> ColumnElement[bool]:
+def has_page_at_cgan() -> ColumnElement[bool]:
+    """Of a job: whether a page of it waits for its reference model, or could use it."""
     return (
         select(Page.job_id)
         .where(Page.job_id == Job.id, Page.status == PageStatus.QUEUED, Page.stage == Stage.CGAN)

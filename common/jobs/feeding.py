@@ -169,8 +169,13 @@ def _start(session: Session, chosen: list[_Candidate], now: float) -> list[PageM
         return []
     mine = tuple_(Page.job_id, Page.number).in_([(one.job_id, one.number) for one in chosen])
     waiting = (Page.status == PageStatus.QUEUED, Page.lease_until.is_(None))
-    free = select(Page.job_id, Page.number, Page.attempt).where(mine, *waiting).with_for_update(skip_locked=True)
-    attempts = {(job_id, number): attempt for job_id, number, attempt in session.execute(free)}
+    free = select(Page.job_id, Page.number, Page.stage, Page.attempt).where(mine, *waiting)
+    stages = {(one.job_id, one.number): one.first for one in chosen}
+    attempts = {
+        (job_id, number): attempt
+        for job_id, number, stage, attempt in session.execute(free.with_for_update(skip_locked=True))
+        if stage == stages[job_id, number]  # it may have been corrected since it was chosen
+    }
     session.execute(
         update(Page)
         .where(tuple_(Page.job_id, Page.number).in_(list(attempts)))

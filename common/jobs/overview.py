@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from common.errors import DatabaseError
 from common.jobs.database import Database
 from common.jobs.deliveries import DeliveryStatus
+from common.jobs.dispatch import has_page_at_cgan
 from common.jobs.feeding import WORKER_SILENT_S, is_bulk_job
 from common.jobs.models import WHOLE_SET, Delivery, Job, Page, ReferenceModel, Worker
 from common.jobs.states import JOB_OPEN, ModelStatus, PageStatus
@@ -71,11 +72,11 @@ class Overview:
         return pages + (sum(self.trainings.values()) if stage is Stage.CGAN else 0)
 
     def oldest_s(self, stage: Stage, job_class: str) -> float:
-        """How long the oldest page that does not run has been at a stage, in seconds; 0 where there is none."""
+        """How long the oldest page that may run and does not has been at a stage, in seconds; 0 where there is none."""
         since = [
             one.since
             for one in self.pages
-            if one.stage is stage and JOB_CLASSES[one.is_bulk] == job_class and one.state != RUNNING
+            if one.stage is stage and JOB_CLASSES[one.is_bulk] == job_class and one.may_go and one.state != RUNNING
         ]
         return max(0.0, self.at - min(since)) if since else 0.0
 
@@ -95,12 +96,15 @@ class OverviewStore:
         Whoever asks after `FRESH_S` has it looked at again, for the next one, and does not wait for that: where a
         million pages are open it takes a second.
         """
-        now = time.monotonic()
         seen = self._seen
-        if seen is None or seen[0] < now - STALE_S:
+        if seen is None:
             return self._refresh()
-        if seen[0] < now - FRESH_S and self._lock.acquire(blocking=False):
+        age_s = time.monotonic() - seen[0]
+        if age_s > FRESH_S and self._lock.acquire(blocking=False):
             threading.Thread(target=self._refresh_aside, name="overview", daemon=True).start()
+        if age_s > STALE_S:
+            # Nobody asked for long, or the database is away: a scrape must not wait for it to find that out.
+            raise DatabaseError(f"what was seen last is {age_s:.0f} s old; it is looked at again")
         return seen[1]
 
     def _refresh(self) -> Overview:
@@ -124,10 +128,10 @@ def _read(session: Session, interactive_pages: int) -> Overview:
     jobs = session.execute(select(Job.status, func.count()).group_by(Job.status))
     alive = select(Worker.queue, func.sum(Worker.slots), func.count()).where(Worker.seen_at > now - WORKER_SILENT_S)
     workers = session.execute(alive.group_by(Worker.queue)).all()
-    wanted = select(Job.id).where(Job.model_key == ReferenceModel.key, Job.status.in_(JOB_OPEN)).exists()
+    wanted = select(Job.id).where(Job.model_key == ReferenceModel.key, Job.status.in_(JOB_OPEN), has_page_at_cgan())
     trainings = session.execute(
         select(ReferenceModel.status, func.count())
-        .where(ReferenceModel.status.in_((ModelStatus.MISSING, ModelStatus.TRAINING)), wanted)
+        .where(ReferenceModel.status.in_((ModelStatus.MISSING, ModelStatus.TRAINING)), wanted.exists())
         .group_by(ReferenceModel.status)
     )
     pending = select(func.count()).select_from(Delivery).where(Delivery.status == DeliveryStatus.PENDING)
@@ -144,7 +148,8 @@ def _read(session: Session, interactive_pages: int) -> Overview:
 
 def _read_pages(session: Session, interactive_pages: int) -> list[Pages]:
     state = case((Page.worker.is_not(None), RUNNING), (Page.lease_until.is_not(None), SENT), else_=WAITING)
-    may_go = or_(Page.stage != Stage.CGAN, ReferenceModel.status == ModelStatus.READY)
+    is_ready = or_(Page.stage != Stage.CGAN, ReferenceModel.status == ModelStatus.READY)
+    may_go = and_(Job.unpacked.is_(True), is_ready)
     kinds = (Page.stage, is_bulk_job(interactive_pages), state, may_go)
     # A job's whole set waits from the start, but not for a worker.
     counts = or_(Page.number > WHOLE_SET, Page.lease_until.is_not(None))

@@ -13,7 +13,7 @@ KUBERNETES = DOCKER / "kubernetes"
 OVERLAYS = sorted(path.name for path in (KUBERNETES / "overlays").iterdir())
 POOLS = [stage.value for stage in STAGES]
 DEPLOYMENTS = ["api", "control", *POOLS]
-GPU_POOLS = ["cgan", "s2p", "inknhue"]
+GPU_POOLS = ["s2p", "inknhue"]
 UNITS = {"": 1, "m": 0.001, "Mi": 2**20, "Gi": 2**30}
 SECRET_KEYS = {
     "nurie": {"NURIE_DATABASE_URL", "NURIE_BROKER_URL", "NURIE_S3_ACCESS_KEY", "NURIE_S3_SECRET_KEY"},

@@ -109,7 +109,11 @@ def test_two_controls_run_from_the_image_of_the_api():
     assert control["healthcheck"]["test"] == ["CMD", "python", "-I", "/nurie/health.py", port]
 
 
-@pytest.mark.parametrize("stage", STAGES)
+def test_cgan_has_no_gpu_as_it_has_no_use_of_one():
+    assert set(GPU["services"]) == set(STAGES) - {"cgan"}
+
+
+@pytest.mark.parametrize("stage", GPU["services"])
 def test_with_gpus_a_stage_is_built_for_one_and_does_without_none(stage):
     service = GPU["services"][stage]
     assert service["build"]["args"] == {"ACCELERATOR": "cu"}

@@ -91,8 +91,20 @@ def test_a_store_is_reached_at_its_own_port_alone(overlay, name):
 def test_who_opens_what_strangers_send_has_no_way_out(overlay, name):
     for address, port in product(INTERNET + INSIDE, (80, 443, 8000, 9100, 22)):
         assert not reaches(overlay, ours(overlay, name), address, port), address
-    for other in (GRAFANA, PROMETHEUS, KEDA, INGRESS, STRANGER, LODGER, Pod("kube-system", {"k8s-app": "other"})):
+    for other in (GRAFANA, PROMETHEUS, KEDA, STRANGER, LODGER, Pod("kube-system", {"k8s-app": "other"})):
         assert not any(reaches(overlay, ours(overlay, name), other, port) for port in (53, 80, 443, 8000, 9090, 10250))
+
+
+@every_overlay
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_the_bucket_is_reached_under_the_name_that_clients_have_too(overlay, name):
+    pod, storage = ours(overlay, name), Pod("nurie", {"nurie/service": "storage"}, SERVICES)
+    ways = [reaches(overlay, pod, INGRESS, port) for port in (443, 8443)]
+    assert all(ways) if overlay != "large" else not any(ways)
+    assert not any(reaches(overlay, pod, INGRESS, port) for port in (53, 80, 8000, 9090, 10250))
+    assert reaches(overlay, INGRESS, storage, 7070)
+    assert not any(reaches(overlay, INGRESS, storage, port) for port in (22, 443, 5432, 6379))
+    assert not reaches(overlay, INGRESS, Pod("nurie", {"nurie/service": "database"}, SERVICES), 7070)
 
 
 @every_overlay

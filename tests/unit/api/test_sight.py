@@ -3,7 +3,6 @@
 import time
 
 import pytest
-from pydantic import SecretStr
 
 from api.app import create_app, prepare
 from api.context import EXTENSION
@@ -11,6 +10,7 @@ from common.errors import DatabaseError
 from common.jobs.models import WHOLE_SET
 from common.jobs.overview import OverviewStore
 from common.names import STAGES, Stage
+from common.settings import Settings
 from common.telemetry import read_sample
 from tests.unit.api.conftest import on_sqlite, picture, submit
 from tests.unit.api.engine import outcome_of, run_all_stages, score_set, send_pages
@@ -117,7 +117,8 @@ def test_the_truth_is_not_looked_at_more_often_than_it_changes(chapters, databas
     wait_until(lambda: overviews.look().jobs == {"queued": 1})
     chapters.submit()
     monkeypatch.setattr("common.jobs.overview.STALE_S", -1.0)
-    assert overviews.look().jobs == {"queued": 2}  # what is too old is told to nobody
+    with pytest.raises(DatabaseError):  # what is too old is told to nobody
+        overviews.look()
 
 
 @on_sqlite
@@ -157,6 +158,15 @@ def test_what_is_refused_and_what_is_not_there_is_counted_too(client):
 
 
 @on_sqlite
+def test_methods_of_nobodys_make_no_series_of_their_own(client):
+    before = read_sample("nurie_http_requests_total", method="other", route="unmatched", status="404")
+    for number in range(3):
+        client.open("/no/such/thing", method=f"M{number}")
+    after = read_sample("nurie_http_requests_total", method="other", route="unmatched", status="404")
+    assert after == before + 3
+
+
+@on_sqlite
 def test_metrics_go_on_without_the_database(client, context, monkeypatch):
     def look(_self):
         raise DatabaseError("away")
@@ -167,13 +177,14 @@ def test_metrics_go_on_without_the_database(client, context, monkeypatch):
 
 
 @pytest.fixture
-def with_keys(settings, broker_there):
+def with_keys(settings, broker_there, monkeypatch):
     """Makes clients of an API that asks for keys, with or without a token for operators."""
     apps = []
 
-    def make(token: str | None):
-        update = {"auth": "keys", "metrics_token": SecretStr(token) if token else None}
+    def make(token: str):
+        monkeypatch.setenv("NURIE_METRICS_TOKEN", token)
         prepare(settings)
+        update = {"auth": "keys", "metrics_token": Settings().metrics_token}
         apps.append(create_app(settings.model_copy(update=update)))
         return apps[-1].test_client()
 
@@ -184,7 +195,7 @@ def with_keys(settings, broker_there):
 
 @on_sqlite
 def test_with_keys_metrics_are_closed_until_the_operator_sets_a_token(with_keys):
-    reply = with_keys(None).get("/metrics")
+    reply = with_keys("").get("/metrics")  # as an example's line that was not filled in gives it
     assert reply.status_code == 401
     assert "NURIE_METRICS_TOKEN" in reply.json["detail"]
 
