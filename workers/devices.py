@@ -4,10 +4,19 @@ from contextlib import AbstractContextManager
 
 import torch
 
+from workers.device_choice import CPU, chosen_device, find_gpu
+
 
 def pick_device() -> torch.device:
-    """The first GPU that this process sees (CUDA_VISIBLE_DEVICES chooses it), else the processor."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """The chosen one of the GPUs that this process sees (CUDA_VISIBLE_DEVICES says which), or the processor.
+
+    Raises:
+        ModelMissingError: a GPU was insisted on that is not there.
+    """
+    if chosen_device() == CPU:
+        return torch.device(CPU)  # CUDA is not even asked: that would take memory of a GPU
+    number = find_gpu(range(torch.cuda.device_count() if torch.cuda.is_available() else 0))
+    return torch.device(CPU) if number is None else torch.device("cuda", number)
 
 
 def autocast(device: torch.device | None = None) -> AbstractContextManager[object]:

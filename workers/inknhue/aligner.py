@@ -104,6 +104,11 @@ class Aligner:
         self._window_px = window_px
         self._shade = shade
 
+    @property
+    def device(self) -> str:
+        """What its network runs on: cpu, or cuda:0."""
+        return str(next(self._network.parameters()).device)
+
     def align(self, luma: NDArray[np.uint8], grey: NDArray[np.uint8], rough_rgb: NDArray[np.uint8]) -> AlignedPicture:
         """Fit rough colours to a page.
 

@@ -8,7 +8,10 @@ from celery import Task
 
 from common.jobs.work import SetFile
 from common.names import PAGE_TASKS, SET_TASK, Artifact, Stage
+from common.settings import get_settings
 from workers.celery import app
+from workers.device_choice import choose_device
+from workers.golden import Check
 from workers.metrics.evaluation import evaluate_sets
 from workers.metrics.golden import check_scores
 from workers.metrics.pictures import PictureFile, PictureSets
@@ -18,7 +21,14 @@ from workers.metrics.table import format_csv
 from workers.readiness import readiness
 from workers.stage import StageRun, run_stage
 
-readiness.warm_before_work(Stage.METRICS, check_scores)
+
+def warm_up() -> list[Check]:
+    """Do the golden page; Inception, which takes the GPU, is loaded by a set that asks for it."""
+    choose_device(get_settings().device)
+    return check_scores()
+
+
+readiness.warm_before_work(Stage.METRICS, warm_up)
 
 
 @app.task(name=PAGE_TASKS[Stage.METRICS], bind=True)

@@ -52,6 +52,10 @@ class EmbeddedPainter:
         chroma = self.colour(page) if page.has_hints else page.prior
         return S2pResult(sketch_rgb=map_bands(draw_sketch, grey), rough_rgb=_tint_page(luma, grey, page.guide, chroma))
 
+    def paint_small(self, page_rgb: NDArray[np.uint8], hints: Hints) -> NDArray[np.uint8]:
+        """As `paint`: it paints any size."""
+        return self.paint(page_rgb, hints).rough_rgb
+
     def colour(self, page: HintedPage) -> NDArray[np.float32]:
         """Correct the spread hints: chroma (h, w, 2) float32 at working size, in windows along the long side."""
         corrected = blend_windows(page.guide.shape, lambda window: self._correct(page.stack_features(window)))

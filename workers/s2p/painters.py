@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from common.hints import Hints
+from workers.s2p.device import set_up_tensorflow
 from workers.s2p.official.weights import find_official
 from workers.s2p.result import S2pResult
 from workers.s2p.weights import embedded_digest
@@ -30,14 +31,18 @@ class Painter(Protocol):
     def paint(self, page_rgb: NDArray[np.uint8], hints: Hints) -> S2pResult:
         """Colour a page (H, W, 3) uint8 RGB."""
 
+    def paint_small(self, page_rgb: NDArray[np.uint8], hints: Hints) -> NDArray[np.uint8]:
+        """What its networks make of a small page at about its size, for the golden page: (h, w, 3) uint8 RGB."""
+
 
 @lru_cache(maxsize=1)
 def open_painter(models: Path) -> Painter:
     """Load a painter, once per process.
 
     Raises:
-        ModelMissingError: official networks are there, but damaged or incomplete.
+        ModelMissingError: official networks are there, but damaged or incomplete; or the chosen GPU is not there.
     """
+    set_up_tensorflow()
     folder = models / OFFICIAL_FOLDER
     if find_official(folder):
         from workers.s2p.official.painter import OfficialPainter
@@ -49,6 +54,7 @@ def open_painter(models: Path) -> Painter:
 @lru_cache(maxsize=1)
 def open_embedded() -> Painter:
     """Load our own painter, once per process."""
+    set_up_tensorflow()
     from workers.s2p.embedded import EmbeddedPainter
 
     return EmbeddedPainter()

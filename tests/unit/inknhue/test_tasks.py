@@ -8,6 +8,7 @@ import pytest
 from common.errors import InputError
 from common.names import Artifact
 from common.params import JobParams
+from common.telemetry import read_sample
 from workers.inknhue import tasks
 from workers.inknhue.aligner import open_aligner
 from workers.inknhue.tasks import fit_colours, name_weights
@@ -17,7 +18,9 @@ class Run(SimpleNamespace):
     """What a room sees of a stage's run."""
 
     def __init__(self, models, rough=None, **params):
-        super().__init__(warning=None, weights=None, outputs={}, written={}, params=JobParams(**params))
+        super().__init__(
+            warning=None, is_kept=True, device=None, weights=None, outputs={}, written={}, params=JobParams(**params)
+        )
         self.resources = SimpleNamespace(settings=SimpleNamespace(models=models))
         page = np.full((60, 80, 3), 150, dtype=np.uint8)
         page[:, 40:] = 90
@@ -50,6 +53,7 @@ def test_a_page_is_aligned_and_blended_and_the_weights_are_named(tmp_path):
     assert run.weights == name_weights(run)
     assert run.weights.startswith("embedded (")
     assert run.warning is None
+    assert run.device == "cpu"
     assert run.is_kept
 
 
@@ -63,12 +67,13 @@ def test_another_blend_does_not_align_again(tmp_path, monkeypatch):
 
 
 def test_a_warning_of_the_aligner_is_the_pages(tmp_path, monkeypatch):
-    run = Run(tmp_path)
+    run, before = Run(tmp_path), read_sample("nurie_oom_steps_total", stage="inknhue", step="smaller pieces")
     aligned = SimpleNamespace(rgb=run.pictures[Artifact.ROUGH], warning="in small windows")
     monkeypatch.setattr(tasks, "align_page", lambda *_, **__: aligned)
     fit_colours(run)
     assert run.warning == "in small windows"
     assert not run.is_kept
+    assert read_sample("nurie_oom_steps_total", stage="inknhue", step="smaller pieces") == before + 1
 
 
 def test_lightness_is_the_networks_where_the_job_says_so(tmp_path):

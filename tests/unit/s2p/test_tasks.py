@@ -6,13 +6,16 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from common.errors import InputError, ModelMissingError
 from common.hints import Hint, Hints
 from common.names import Artifact
+from common.telemetry import read_sample
+from workers.s2p import tasks
 from workers.s2p.official.weights import digest_official
 from workers.s2p.painters import label_embedded, open_painter
-from workers.s2p.tasks import NO_HINTS, TOO_LONG, name_weights, paint_hints
+from workers.s2p.tasks import NO_HINTS, OUT_OF_MEMORY, TOO_LONG, name_weights, paint_hints
 
 NETS = Path(__file__).parents[2] / "golden" / "s2p" / "nets"
 
@@ -107,3 +110,36 @@ def test_half_installed_networks_fail_the_page_by_name(tmp_path):
     (tmp_path / "style2paints" / "head.net").unlink()
     with pytest.raises(ModelMissingError, match=r"head\.net not found"):
         name_weights(Run(tmp_path, one_hint()))
+
+
+def test_what_has_no_room_for_the_official_networks_is_painted_by_ours_and_counted(tmp_path, monkeypatch):
+    class Full:
+        label = "official"
+
+        def takes(self, page_rgb):
+            return True
+
+        def paint(self, page_rgb, hints):
+            raise tf.errors.ResourceExhaustedError(None, None, "OOM when allocating tensor")
+
+    monkeypatch.setattr(tasks, "open_painter", lambda models: Full())
+    run, count = Run(tmp_path, one_hint()), {"stage": "s2p", "step": "embedded painter"}
+    before = read_sample("nurie_oom_steps_total", **count)
+    paint_hints(run)
+    assert run.warning == OUT_OF_MEMORY
+    assert run.weights == label_embedded()
+    assert not run.is_kept
+    assert read_sample("nurie_oom_steps_total", **count) == before + 1
+
+
+def test_another_error_of_the_official_networks_is_the_page_s(tmp_path, monkeypatch):
+    class Broken:
+        def takes(self, page_rgb):
+            return True
+
+        def paint(self, page_rgb, hints):
+            raise ValueError("broken")
+
+    monkeypatch.setattr(tasks, "open_painter", lambda models: Broken())
+    with pytest.raises(ValueError, match="broken"):
+        paint_hints(Run(tmp_path, one_hint()))

@@ -86,6 +86,10 @@ class OfficialPainter:
         rough = refine(careless, sketch, lift_grey(page_bgr, sketch.shape))
         return S2pResult(sketch_rgb, np.ascontiguousarray(rough[..., ::-1]))
 
+    def paint_small(self, page_rgb: NDArray[np.uint8], hints: Hints) -> NDArray[np.uint8]:
+        """What head and neck make of a small page as it is, in a second: (h, w, 3) uint8 RGB."""
+        return np.ascontiguousarray(self.paint_careless(page_rgb[..., 0], hints)[..., ::-1])
+
     def paint_careless(
         self, sketch: NDArray[np.uint8], hints: Hints, face_rgb: NDArray[np.uint8] | None = None
     ) -> NDArray[np.uint8]:
