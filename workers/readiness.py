@@ -28,7 +28,7 @@ LIMIT_S: float = 180.0
 TRIES: Final = 5
 """So often a process tries; then another one takes its place. What a GPU spoils in a process stays spoilt in it."""
 WARMING: Final = "warming up: it loads its networks and does its golden page"
-ADVICE: Final = "it takes no page until this passes: docs/operations.md, nurieworkerrefused"
+ADVICE: Final = "it takes no page until this passes: docs/runbooks.md#nurieworkerrefused"
 _PASSED, _FAILED = "passed", "failed"
 
 

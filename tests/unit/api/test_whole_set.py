@@ -127,7 +127,7 @@ def test_a_job_of_before_there_were_reports_gets_one_with_its_next_correction(ch
     job_id = coloured(chapters, dispatch, work)
     with jobs._database.writing() as session:
         session.delete(session.get_one(Page, (job_id, WHOLE_SET)))
-    dispatch.jobs_to_package()
+    dispatch.finish_stuck()
     assert dispatch.finish_job(job_id, "result") == JobStatus.SUCCEEDED
     jobs.set_params(LOCAL_TENANT, job_id, 1, JobParams(blend=0.5))
     (again,) = send_pages(dispatch)
