@@ -24,6 +24,7 @@ NurieError                  internal              a bug of ours
     ├── OutOfMemoryError    out_of_memory
     ├── StageTimeoutError   stage_timeout         a stage ran over its hard limit
     ├── WorkerLostError     worker_lost           a worker died or fell silent while it held a page
+    │   └── DeviceLostError worker_lost           a GPU or its driver failed under a stage
     └── ModelLostError      model_missing         a reference model is gone or damaged: it is trained again
 """
 
@@ -136,6 +137,10 @@ class StageTimeoutError(RetryableError):
 
 class WorkerLostError(RetryableError):
     code = "worker_lost"
+
+
+class DeviceLostError(WorkerLostError):
+    pass
 
 
 class ModelLostError(RetryableError):

@@ -3,6 +3,9 @@
 Told once, before networks are loaded: by the tasks from NURIE_DEVICE, by commands from `--device`.
 """
 
+import argparse
+import os
+import re
 from collections.abc import Sequence
 from typing import Final, TypeVar
 
@@ -19,6 +22,25 @@ def choose_device(name: str) -> None:
     """`auto` takes the first GPU where there is one, `cpu` none; `cuda` and `cuda:1` insist on one."""
     global _chosen  # noqa: PLW0603  a process computes on one device
     _chosen = name
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Give a command the option --device, which chooses as it is read."""
+    default = os.environ.get("NURIE_DEVICE", AUTO)
+    parser.add_argument(
+        "--device",
+        type=_read,
+        default=default,
+        metavar="DEVICE",
+        help="where networks run: auto, cpu, cuda or cuda:1 (default: NURIE_DEVICE, else auto)",
+    )
+
+
+def _read(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|cuda(:\d+)?", name):
+        raise argparse.ArgumentTypeError(f"{name!r} is none of auto, cpu, cuda, cuda:1")
+    choose_device(name)
+    return name
 
 
 def chosen_device() -> str:

@@ -4,12 +4,17 @@ A card or a build that computes wrongly, and weights that are not those that the
 colours, page after page. A result that is known shows them before a page is taken.
 """
 
+import argparse
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from common.errors import NurieError
+from workers.device_choice import add_option
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,26 @@ def expect(what: str, value: float, least: float = -np.inf, most: float = np.inf
         return Check(what, np.inf, f"{value} is no finite number")
     passed = least <= value <= most
     return Check(what, 0.0 if passed else np.inf, f"{value:.3g}, where {least:g} to {most:g} was expected")
+
+
+def read_options(stage: str, arguments: Sequence[str]) -> argparse.Namespace:
+    """What `python -m workers.STAGE.golden` was given: `write`, and the device, which is chosen hereby."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m workers.{stage}.golden",
+        description="Do the golden page by hand; the exit code is 1 where a worker here would refuse work.",
+    )
+    parser.add_argument("--write", action="store_true", help="make the known result anew, after a change of results")
+    add_option(parser)
+    return parser.parse_args(arguments)
+
+
+def run_command(main: Callable[[Sequence[str]], int], stage: str) -> int:
+    """Run a golden page's command; the exit code is 2 where it cannot be done at all."""
+    try:
+        return main(sys.argv[1:])
+    except NurieError as error:
+        print(f"workers.{stage}.golden: {error}", file=sys.stderr)  # noqa: T201  a command
+        return 2
 
 
 def draw_colours() -> NDArray[np.uint8]:

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import numpy as np
+from billiard.pool import EX_RECYCLE
 from celery import Task
 from celery.exceptions import SoftTimeLimitExceeded
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from common.broker import Broker
 from common.errors import (
     BrokerError,
     CancelledError,
+    DeviceLostError,
     NotFoundError,
     NurieError,
     OutageError,
@@ -52,6 +54,7 @@ from storage import keys
 from storage.configured import open_configured_store
 from workers.aside import Aside
 from workers.celery import worker_name
+from workers.library_errors import is_gpu_failure, is_out_of_memory, release_memory
 from workers.patience import PatientStore, wait_out
 
 T = TypeVar("T")
@@ -77,6 +80,8 @@ class Resources:
     store: PatientStore
     broker: Broker
     aside: Aside = field(default_factory=Aside)
+    is_spent: threading.Event = field(default_factory=threading.Event)
+    """Set when a GPU failed in this process: it must take nothing more."""
 
     def wake_control(self) -> None:
         """Tell control that there is room, or something to end; without a broker it looks by itself soon."""
@@ -234,8 +239,16 @@ def run_stage(
         if not execute_stage(resources, stage, ref, work, name_weights):
             task.request.chain = None  # the next stage of this chain has nothing to claim
         resources.wake_control()
+        leave_if_spent(resources)
     finally:
         clear_ids()
+
+
+def leave_if_spent(resources: Resources) -> None:
+    """End a process in which a GPU failed, once all is recorded: the next one has to pass its golden page first."""
+    if resources.is_spent.is_set():
+        get_logger(__name__).error("the GPU or its driver failed: this process ends, another one is examined")
+        raise SystemExit(EX_RECYCLE)
 
 
 def execute_stage(
@@ -247,6 +260,8 @@ def execute_stage(
         outcome = _execute(resources, stage, ref, work, name_weights)
         span.set_attribute("nurie.outcome", outcome)
     ATTEMPTS.labels(stage, outcome).inc()
+    if outcome == OutOfMemoryError.code:
+        release_memory()  # only now: until the error was dealt with, its traceback held on to the tensors
     return outcome in (RunOutcome.DONE, RunOutcome.CACHED)
 
 
@@ -434,6 +449,8 @@ def _write_manifest(store: PatientStore, stage: Stage, key: str, manifest: dict[
 def _record_failure(resources: Resources, stage: Stage, ref: PageRef, error: Exception) -> str:
     """Returns the error's code."""
     cause = sort_error(error)
+    if isinstance(cause, DeviceLostError):
+        resources.is_spent.set()
     failures = settle(resources, lambda: resources.work.page_failures(ref)) + 1
     retry_in_s = retry_pause_s(resources.settings, cause, failures)
     log = get_logger(__name__)
@@ -466,9 +483,10 @@ def sort_error(error: Exception) -> NurieError:
         return error
     if isinstance(error, SoftTimeLimitExceeded):
         return StageTimeoutError("the stage ran over its time limit")
-    # torch and TensorFlow have out-of-memory errors of their own, which are no MemoryError.
-    if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "ResourceExhaustedError"):
+    if is_out_of_memory(error):
         return OutOfMemoryError("the stage ran out of memory")
+    if is_gpu_failure(error):
+        return DeviceLostError("the GPU or its driver failed")
     # The stack trace goes into the log under this id; clients get the id.
     trace_id = new_id()
     get_logger(__name__).error("a bug", trace_id=trace_id, error=type(error).__name__)

@@ -7,8 +7,8 @@ come from is missing: each stage tints the page, so the same pages give the same
 
 NURIE_TEST_STAGE_S is how long a stage takes, in seconds: one number, or `cgan=0.1,s2p=0.3`.
 NURIE_TEST_FAULTS is a folder: while a file `STAGE.NUMBER.poison` is there, that page kills the process of its stage;
-`STAGE.NUMBER.hang` makes it hang, once (the file is removed first). While a file `golden` is there, golden pages fail.
-A page that is called unpaintable fails.
+`STAGE.NUMBER.hang` makes it hang, `STAGE.NUMBER.gpu` its GPU fail, once (the file is removed first). While a file
+`golden` is there, golden pages fail. A page that is called unpaintable fails.
 """
 
 import json
@@ -145,6 +145,9 @@ def _fail_as_told(run: StageRun) -> None:
     mark = Path(folder, f"{run.stage}.{run.claim.ref.number}")
     if mark.with_name(f"{mark.name}.poison").exists():
         os.kill(os.getpid(), signal.SIGKILL)
+    with suppress(FileNotFoundError):
+        mark.with_name(f"{mark.name}.gpu").unlink()
+        raise RuntimeError("CUDA error: unspecified launch failure")
     with suppress(FileNotFoundError):
         mark.with_name(f"{mark.name}.hang").unlink()
         while True:  # until the time limit interrupts it; the heartbeat goes on meanwhile

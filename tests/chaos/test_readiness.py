@@ -106,3 +106,15 @@ def test_a_refusing_worker_ends_when_told_to(tmp_path):
         service.signal(REFUSING, signal.SIGTERM)
         assert service.wait(REFUSING) == 0
         assert time.monotonic() - started < 10
+
+
+def test_a_process_whose_gpu_failed_makes_room_for_one_that_is_examined_and_the_page_is_tried_again(tmp_path):
+    with house(tmp_path, "control", *(stage for stage in STAGES if stage != "s2p")) as (service, fault):
+        fault.with_name("s2p.1.gpu").touch()
+        fault.unlink()
+        wait_until(lambda: ask_side(service, REFUSING, "/readyz")[0] == 200)
+        colour(service, 1)
+        shown = ask_side(service, REFUSING, "/metrics")[1]
+        assert 'nurie_attempts_total{outcome="worker_lost",stage="s2p"} 1.0' in shown
+        assert f'nurie_attempts_total{{outcome="done",stage="s2p"}} {PAGES}.0' in shown
+        assert 'nurie_golden_runs_total{result="passed",stage="s2p"} 2.0' in shown

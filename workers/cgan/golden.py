@@ -19,7 +19,7 @@ from common.lab import page_lightness
 from workers.cgan.network import Generator
 from workers.cgan.reading import read_page
 from workers.cgan.training import TrainingSettings, seeded, train_generator
-from workers.golden import Check, Tolerance, compare, draw_colours, draw_page
+from workers.golden import Check, Tolerance, compare, draw_colours, draw_page, read_options, run_command
 
 EXPECTED: Final = Path(__file__).with_name("golden.npz")
 READING: Final = Tolerance(mean=0.25, p99=1.0)
@@ -64,7 +64,8 @@ def check_networks() -> list[Check]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    if "--write" in arguments:
+    options = read_options("cgan", arguments)
+    if options.write:
         found = {"reading": read_golden(seed_network()), "training": read_golden(teach_network())}
         half = {name: chroma.astype(np.float16) for name, chroma in found.items()}
         np.savez_compressed(EXPECTED, reading=half["reading"], training=half["training"])
@@ -75,4 +76,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, "cgan"))

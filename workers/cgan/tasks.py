@@ -7,7 +7,15 @@ from functools import lru_cache
 from celery import Task
 
 from common.colours import read_colours
-from common.errors import CancelledError, ModelLostError, ModelMissingError, NotFoundError, NurieError, OutageError
+from common.errors import (
+    CancelledError,
+    DeviceLostError,
+    ModelLostError,
+    ModelMissingError,
+    NotFoundError,
+    NurieError,
+    OutageError,
+)
 from common.imaging import decode_image, is_coloured
 from common.jobs.work import WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
@@ -32,6 +40,7 @@ from workers.stage import (
     Resources,
     StageRun,
     get_resources,
+    leave_if_spent,
     retry_pause_s,
     run_stage,
     settle,
@@ -58,6 +67,7 @@ def train(self: Task, key: str, job_id: str, attempt: int) -> None:  # noqa: ARG
         with job_span(TRAIN_TASK, job_id, model=key, attempt=attempt):
             train_model(get_resources(), key, job_id, attempt)
         get_resources().wake_control()
+        leave_if_spent(get_resources())
     finally:
         clear_ids()
 
@@ -145,6 +155,8 @@ class _Reporter:
 
 
 def _record_failure(resources: Resources, key: str, attempt: int, cause: NurieError, error: Exception) -> None:
+    if isinstance(cause, DeviceLostError):
+        resources.is_spent.set()
     failures = settle(resources, lambda: resources.work.model_failures(key)) + 1
     retry_in_s = retry_pause_s(resources.settings, cause, failures)
     log = get_logger(__name__)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from common.errors import InputError, NurieError
 from common.imaging import decode_image, encode_image
 from common.names import Artifact, artifact_filename
+from workers.device_choice import add_option
 from workers.inknhue.aligner import Aligner, open_embedded, open_official
 from workers.inknhue.paint import align_page, blend_page, check_blend, check_shape
 from workers.inknhue.weights import CONDITIONAL, FIRST_STAGE, SHADER
@@ -39,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--weights", type=Path, metavar="DIR", help="folder of the official checkpoints (nurie models list)"
     )
     parser.add_argument("--check-weights", type=Path, metavar="DIR", help="say what such a folder holds")
+    add_option(parser)
     options = parser.parse_args(arguments)
     try:
         if options.check_weights and (options.pages or options.rough or options.out or options.weights):

@@ -26,6 +26,7 @@ from workers.inknhue.working_size import (
     resize,
     working_size,
 )
+from workers.library_errors import is_out_of_memory, release_memory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,28 +184,13 @@ def fit_memory(work: Callable[[int], Made], largest_px: int) -> tuple[Made, int]
         try:
             return work(window_px), window_px
         except Exception as error:
-            if not _is_out_of_memory(error):
+            if not is_out_of_memory(error):
                 raise
             if window_px <= SMALLEST_WINDOW_PX:
                 raise OutOfMemoryError(f"the stage ran out of memory with windows of {window_px} px") from error
         # Outside of the except block, whose traceback holds on to the tensors.
         window_px = max(window_px // 2, SMALLEST_WINDOW_PX)
-        _release_memory()
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    import torch
-
-    # Neither the processor's allocator nor CUDA's libraries have an error of their own.
-    said = ("can't allocate memory", "out of memory", "ALLOC_FAILED")
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(words in str(error) for words in said)
-
-
-def _release_memory() -> None:
-    import torch
-
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+        release_memory()
 
 
 def cap_chroma(lab: NDArray[np.float32], rough_lab: NDArray[np.float32]) -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from common.imaging import decode_image, encode_image
 from common.lab import rgb_to_lab
-from workers.golden import Check, Tolerance, compare, draw_colours, draw_page, expect
+from workers.golden import Check, Tolerance, compare, draw_colours, draw_page, expect, read_options, run_command
 from workers.inknhue.aligner import Aligner
 from workers.inknhue.paint import align_page, blend_page
 
@@ -62,10 +62,11 @@ def read_expected() -> NDArray[np.uint8]:
 
 
 def main(arguments: Sequence[str]) -> int:
+    options = read_options("inknhue", arguments)
     from workers.inknhue.aligner import open_embedded
 
     aligner = open_embedded()
-    if "--write" in arguments:
+    if options.write:
         EXPECTED.write_bytes(encode_image(paint_golden(aligner)))
     checks = check_embedded(aligner)
     for check in checks:
@@ -74,4 +75,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, "inknhue"))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from common.errors import NurieError
 from common.imaging import ImageLimits
+from workers.device_choice import add_option
 from workers.metrics.evaluation import evaluate_sets
 from workers.metrics.pairs import list_pictures
 from workers.metrics.pictures import PictureFile, PictureSets
@@ -52,6 +53,7 @@ def _parse_arguments(arguments: list[str] | None) -> argparse.Namespace:
         metavar="DIR",
         help="folder of models, which has inception/ for FID and KID (default: NURIE_MODELS, else models)",
     )
+    add_option(parser)
     return parser.parse_args(arguments)
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from workers.golden import Check, Tolerance, compare, draw_colours, draw_page
+from workers.golden import Check, Tolerance, compare, draw_colours, draw_page, read_options, run_command
 from workers.metrics.score import score_page
 
 EXPECTED: Final = Path(__file__).with_name("golden.json")
@@ -43,7 +43,8 @@ def check_scores() -> list[Check]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    if "--write" in arguments:
+    options = read_options("metrics", arguments)
+    if options.write:
         EXPECTED.write_text(json.dumps(score_golden(), indent=1) + "\n")
     checks = check_scores()
     for check in checks:
@@ -52,4 +53,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, "metrics"))

@@ -10,7 +10,7 @@ from common.jobs.work import SetFile
 from common.names import PAGE_TASKS, SET_TASK, Artifact, Stage
 from common.settings import get_settings
 from workers.celery import app
-from workers.device_choice import choose_device
+from workers.device_choice import AUTO, CPU, choose_device, chosen_device
 from workers.golden import Check
 from workers.metrics.evaluation import evaluate_sets
 from workers.metrics.golden import check_scores
@@ -25,6 +25,10 @@ from workers.stage import StageRun, run_stage
 def warm_up() -> list[Check]:
     """Do the golden page; Inception, which takes the GPU, is loaded by a set that asks for it."""
     choose_device(get_settings().device)
+    if chosen_device() not in (AUTO, CPU):
+        from workers.devices import pick_device  # PyTorch takes seconds, and most of what is scored needs it not
+
+        pick_device()  # what was insisted on must be there before a set asks for it
     return check_scores()
 
 

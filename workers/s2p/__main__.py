@@ -17,6 +17,8 @@ from common.errors import InputError, NurieError
 from common.hints import Hint, Hints, parse_hints
 from common.imaging import decode_image, encode_image
 from common.names import Artifact, artifact_filename
+from workers.device_choice import add_option
+from workers.s2p.device import set_up_tensorflow
 from workers.s2p.hints import read_hint_picture
 from workers.s2p.result import S2pResult
 
@@ -41,6 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--check-weights", type=Path, metavar="DIR", help="say what a folder holds; with --out, paint a test card"
     )
+    add_option(parser)
     options = parser.parse_args(arguments)
     try:
         if options.check_weights and (options.pages or options.hints or options.weights or options.face):
@@ -78,6 +81,7 @@ def _read_page_hints(page: Path, file: Path) -> Hints:
 
 
 def _open_painter(options: argparse.Namespace) -> Callable[[NDArray[np.uint8], Hints], S2pResult]:
+    set_up_tensorflow()
     if options.weights:
         from workers.s2p.official.painter import OfficialPainter
 
@@ -107,6 +111,7 @@ def _check_weights(folder: Path, out: Path | None) -> None:
     """Say what each file holds, once all were tried out together; then paint a drawn card where there is a place."""
     from workers.s2p.official.weights import NETS, OfficialNets, check_official, digest_official, load_net
 
+    set_up_tensorflow()
     loaded = {}
     for name in NETS:
         net = loaded[name] = load_net(folder / f"{name}.net")

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from common.hints import Hint, Hints
 from common.imaging import decode_image, encode_image
-from workers.golden import Check, Tolerance, compare, draw_colours, draw_page, expect
+from workers.golden import Check, Tolerance, compare, draw_colours, draw_page, expect, read_options, run_command
+from workers.s2p.device import set_up_tensorflow
 from workers.s2p.painters import Painter
 
 PaintSmall = Callable[[NDArray[np.uint8], Hints], NDArray[np.uint8]]
@@ -91,10 +92,12 @@ def _near(plane: NDArray[np.float64], row: int, column: int) -> float:
 
 
 def main(arguments: Sequence[str]) -> int:
+    options = read_options("s2p", arguments)
     from workers.s2p.embedded import EmbeddedPainter
 
+    set_up_tensorflow()
     painter = EmbeddedPainter()
-    if "--write" in arguments:
+    if options.write:
         EXPECTED.write_bytes(encode_image(painter.paint(draw_page(), golden_hints()).rough_rgb))
     checks = check_embedded(painter)
     for check in checks:
@@ -103,4 +106,4 @@ def main(arguments: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run_command(main, "s2p"))

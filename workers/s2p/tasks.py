@@ -1,8 +1,10 @@
 """The s2p queue: hints become a rough picture."""
 
+import numpy as np
 from celery import Task
+from numpy.typing import NDArray
 
-from common.hints import parse_hints
+from common.hints import Hints, parse_hints
 from common.logging import get_logger
 from common.names import PAGE_TASKS, Artifact, Stage
 from common.settings import get_settings
@@ -10,10 +12,12 @@ from common.telemetry import OOM_STEPS
 from workers.celery import app
 from workers.device_choice import choose_device
 from workers.golden import Check
+from workers.library_errors import is_out_of_memory
 from workers.readiness import readiness
 from workers.s2p.device import set_up_tensorflow
 from workers.s2p.golden import check_embedded, check_official
-from workers.s2p.painters import open_embedded, open_painter
+from workers.s2p.painters import Painter, open_embedded, open_painter
+from workers.s2p.result import S2pResult
 from workers.stage import StageRun, run_stage
 
 NO_HINTS = "the page has no hints: it stays grey"
@@ -32,12 +36,6 @@ def warm_up() -> list[Check]:
 
 
 readiness.warm_before_work(Stage.S2P, warm_up)
-
-NO_MEMORY_ERRORS = ("ResourceExhaustedError", "MemoryError")
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    return type(error).__name__ in NO_MEMORY_ERRORS
 
 
 @app.task(name=PAGE_TASKS[Stage.S2P], bind=True)
@@ -58,15 +56,22 @@ def paint_hints(run: StageRun) -> None:
         painter, run.warning = open_embedded(), TOO_LONG
     if not hints.hints:
         run.warning = NO_HINTS
-    try:
-        result = painter.paint(page_rgb, hints)
-    except Exception as error:
-        if painter is (embedded := open_embedded()) or not _is_out_of_memory(error):
-            raise
-        get_logger(__name__).warning("out of memory", step=OOM_STEP, reason=str(error)[:200])
+    result = _paint_if_it_fits(painter, page_rgb, hints)
+    if result is None:  # outside of what caught the error, whose traceback holds on to the tensors
         OOM_STEPS.labels(Stage.S2P, OOM_STEP).inc()
-        painter, run.warning, run.is_kept = embedded, OUT_OF_MEMORY, False
+        painter, run.warning, run.is_kept = open_embedded(), OUT_OF_MEMORY, False
         result = painter.paint(page_rgb, hints)
     run.weights, run.device = painter.label, set_up_tensorflow()
     run.write_picture(Artifact.SKETCH, result.sketch_rgb)
     run.write_picture(Artifact.ROUGH, result.rough_rgb)
+
+
+def _paint_if_it_fits(painter: Painter, page_rgb: NDArray[np.uint8], hints: Hints) -> S2pResult | None:
+    """None where memory did not suffice for the official networks; our own need less of it."""
+    try:
+        return painter.paint(page_rgb, hints)
+    except Exception as error:
+        if painter is open_embedded() or not is_out_of_memory(error):
+            raise
+        get_logger(__name__).warning("out of memory", step=OOM_STEP, reason=str(error)[:200])
+        return None

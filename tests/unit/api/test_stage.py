@@ -1,7 +1,9 @@
 """What every stage shares: artifacts, stage keys, errors, cancelling; and control around it. No broker, no networks."""
 
+import sys
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,7 +20,7 @@ from storage.local import LocalStore
 from tests.unit.api.conftest import picture
 from tests.unit.api.house import COLOUR
 from workers.control.packaging import package_jobs
-from workers.stage import StageRun, execute_stage
+from workers.stage import StageRun, execute_stage, leave_if_spent
 
 GREY = picture()
 
@@ -218,6 +220,10 @@ def test_a_deleted_job_takes_nothing_from_the_jobs_that_share_its_work(house):
         (BadImageError("page 1 is no picture"), "bad_image", 1),
         (ModelMissingError("no weights"), "model_missing", 1),
         (MemoryError(), "out_of_memory", 3),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"), "out_of_memory", 3),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), "out_of_memory", 3),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), "worker_lost", 3),
+        (ValueError("out of memory, says a file's name"), "internal", 1),
         (ZeroDivisionError("a bug in /some/path"), "internal", 1),
     ],
 )
@@ -228,6 +234,28 @@ def test_errors_are_retried_or_given_up_on_as_their_kind_demands(house, error, c
     assert (page.status, page.error_code, page.failures) == (PageStatus.FAILED, code, attempts)
     assert house.job(job_id).status == JobStatus.FAILED
     assert "/some/path" not in page.error_detail
+
+
+def test_a_process_whose_memory_ran_out_gives_back_what_it_keeps_of_the_gpus(house, monkeypatch):
+    emptied = []
+    cuda = SimpleNamespace(is_initialized=lambda: True, empty_cache=lambda: emptied.append(sys.exc_info()[1]))
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+    house.submit()
+    house.run_all(raising(ZeroDivisionError()))
+    assert emptied == []
+    house.submit()
+    house.run_all(raising(MemoryError()))
+    assert emptied == [None, None, None], "once per try, when nothing holds on to the tensors any more"
+
+
+def test_a_process_in_which_a_gpu_failed_is_spent_and_one_with_a_bad_page_is_not(house):
+    house.submit()
+    house.run_all(raising(RuntimeError("a bug")))
+    leave_if_spent(house.resources)
+    house.submit()
+    house.run_all(raising(RuntimeError("CUDA error: unspecified launch failure")))
+    with pytest.raises(SystemExit):
+        leave_if_spent(house.resources)
 
 
 def test_one_bad_page_fails_alone_and_the_archive_says_which(house):

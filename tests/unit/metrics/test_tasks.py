@@ -9,10 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from common.errors import CancelledError, StorageError
+from common.errors import CancelledError, ModelMissingError, StorageError
 from common.imaging import ImageLimits, encode_image
 from common.jobs.work import SetFile, SetFiles
 from common.names import SET_ARTIFACTS, Artifact
+from common.settings import Settings
+from workers import device_choice
+from workers.metrics import tasks
 from workers.metrics.tasks import score_set
 
 
@@ -83,3 +86,12 @@ def test_storage_that_is_away_is_no_fault_of_a_picture(tmp_path):
     run.resources.store.get = away
     with pytest.raises(StorageError):
         score_set(run)
+
+
+def test_a_worker_that_insists_on_a_gpu_takes_no_work_without(monkeypatch):
+    monkeypatch.setattr(device_choice, "_chosen", "auto")
+    monkeypatch.setattr(tasks, "get_settings", lambda: Settings(device="cuda"))
+    with pytest.raises(ModelMissingError, match="this process sees 0 GPUs"):
+        tasks.warm_up()
+    monkeypatch.setattr(tasks, "get_settings", lambda: Settings(device="auto"))
+    assert all(check.passed for check in tasks.warm_up())

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from workers import device_choice
 from workers.s2p.__main__ import main
+from workers.s2p.device import set_up_tensorflow
 
 NETS = Path(__file__).parents[2] / "golden" / "s2p" / "nets"
 
@@ -108,3 +110,19 @@ def test_official_weights_are_checked_without_painting_where_no_place_is_named(t
     assert main(["--check-weights", str(NETS)]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("all four fit together")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--check-weights", str(NETS)], ["p01.png", "--hints", "h.json", "--out", "out"]]
+)
+def test_a_gpu_that_is_insisted_on_must_be_there(page, tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.setattr(device_choice, "_chosen", "auto")
+    monkeypatch.chdir(tmp_path)
+    write_hints(tmp_path / "h.json")
+    set_up_tensorflow.cache_clear()
+    try:
+        assert main([*arguments, "--device", "cuda"]) == 2
+    finally:
+        set_up_tensorflow.cache_clear()
+    assert "this process sees 0 GPUs" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
