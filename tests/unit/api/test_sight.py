@@ -119,6 +119,7 @@ def test_the_truth_is_not_looked_at_more_often_than_it_changes(chapters, databas
     monkeypatch.setattr("common.jobs.overview.STALE_S", -1.0)
     with pytest.raises(DatabaseError):  # what is too old is told to nobody
         overviews.look()
+    wait_until(lambda: overviews._lock.acquire(blocking=False))  # for the look that this one began
 
 
 @on_sqlite
