@@ -53,6 +53,9 @@ class RunOutcome(StrEnum):
     STALE = "stale"
 
 
+TRAINING: Final = "training"
+"""What the runs of trainings are counted as, beside those of stages."""
+
 RUN_FAILURES: Final = (
     *("bad_image", "too_large", "model_missing", "out_of_memory", "stage_timeout", "worker_lost"),
     *("storage_unavailable", "database_unavailable", "internal"),

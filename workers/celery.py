@@ -15,7 +15,7 @@ from kombu.entity import Queue
 
 from common.jobs.states import PAGE_ENDED
 from common.logging import configure_logging, get_logger
-from common.names import PAGE_TASKS, RUN_FAILURES, SET_TASK, STAGES, TRAIN_TASK, RunOutcome, Stage
+from common.names import PAGE_TASKS, RUN_FAILURES, SET_TASK, STAGES, TRAIN_TASK, TRAINING, RunOutcome, Stage
 from common.settings import get_settings
 from common.telemetry import ATTEMPTS, PAGES_ENDED, WORKER_READY, begin_counting, share_metrics
 from common.tracing import name_service, start_tracing, stop_tracing
@@ -88,7 +88,8 @@ def _leave_others_alone(sender: Any, **_: Any) -> None:
 def _open_to_operators(options: dict[str, Any], **_: Any) -> None:
     """In the parent, before anything else: its child counts into what it shares, and is named as it is."""
     share_metrics()
-    begin_counting(ATTEMPTS, options["queues"], (*RunOutcome, *RUN_FAILURES))
+    kinds = [*options["queues"], *([TRAINING] if Stage.CGAN in options["queues"] else [])]
+    begin_counting(ATTEMPTS, kinds, (*RunOutcome, *RUN_FAILURES))
     begin_counting(PAGES_ENDED, PAGE_ENDED)
     name_service(f"nurie-{'-'.join(options['queues'])}")
     open_side_port(get_settings(), find_obstacle, *([gpus] if (gpus := open_gpus()) else []))
@@ -158,8 +159,8 @@ def _sign_in_until_drained(queue: str) -> None:
         if draining:
             return
         ends = time.monotonic() + SIGN_IN_EVERY_S
-        while time.monotonic() < ends and _count_slots() == slots:
-            _draining.wait(LOOK_EVERY_S)
+        while time.monotonic() < ends and _count_slots() == slots and not _draining.wait(LOOK_EVERY_S):
+            pass
 
 
 def _count_slots() -> int:

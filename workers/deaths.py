@@ -12,7 +12,7 @@ from common.errors import OutOfMemoryError, RetryableError, StageTimeoutError
 from common.errors import WorkerLostError as PageLostError
 from common.jobs.work import PageRef
 from common.logging import get_logger
-from common.names import PAGE_TASKS, SET_TASK, TRAIN_TASK, Stage
+from common.names import PAGE_TASKS, SET_TASK, TRAIN_TASK, TRAINING, Stage
 from common.telemetry import ATTEMPTS
 from workers.patience import wait_out
 from workers.stage import Resources, get_resources, retry_pause_s
@@ -60,7 +60,8 @@ def report_death(resources: Resources, task: str, ids: tuple[Any, ...], cause: R
         if task == TRAIN_TASK:
             key, _, attempt = ids
             pause_s = retry_pause_s(settings, cause, work.model_failures(key) + 1)
-            work.fail_model(key, attempt, cause.code, str(cause), pause_s, of_child=True)
+            if work.fail_model(key, attempt, cause.code, str(cause), pause_s, of_child=True):
+                ATTEMPTS.labels(TRAINING, cause.code).inc()
         elif task in _STAGES:
             ref, stage = PageRef(*ids), _STAGES[task]
             pause_s = retry_pause_s(settings, cause, work.page_failures(ref) + 1)

@@ -19,9 +19,9 @@ from common.errors import (
 from common.imaging import decode_image, is_coloured
 from common.jobs.work import WorkStore
 from common.logging import bind_ids, clear_ids, get_logger
-from common.names import PAGE_TASKS, TRAIN_TASK, Artifact, Stage
+from common.names import PAGE_TASKS, TRAIN_TASK, TRAINING, Artifact, RunOutcome, Stage
 from common.palette import match_colours
-from common.telemetry import TRAINING_SECONDS
+from common.telemetry import ATTEMPTS, TRAINING_SECONDS
 from common.tracing import job_span
 from storage import keys
 from workers.celery import app
@@ -64,8 +64,10 @@ def paint(self: Task, job_id: str, number: int, attempt: int) -> None:
 def train(self: Task, key: str, job_id: str, attempt: int) -> None:  # noqa: ARG001
     bind_ids(model=key[:12], job=job_id, attempt=attempt)
     try:
-        with job_span(TRAIN_TASK, job_id, model=key, attempt=attempt):
-            train_model(get_resources(), key, job_id, attempt)
+        with job_span(TRAIN_TASK, job_id, model=key, attempt=attempt) as span:
+            outcome = train_model(get_resources(), key, job_id, attempt)
+            span.set_attribute("nurie.outcome", outcome)
+        ATTEMPTS.labels(TRAINING, outcome).inc()
         get_resources().wake_control()
         leave_if_spent(get_resources())
     finally:
@@ -85,28 +87,34 @@ def draft_page(run: StageRun) -> None:
     run.write(Artifact.HINTS, result.hints.recolour(corrected).to_json())
 
 
-def train_model(resources: Resources, key: str, job_id: str, attempt: int) -> None:
-    """Train the reference model `key` on a job's references, under a lease, and store it."""
+def train_model(resources: Resources, key: str, job_id: str, attempt: int) -> str:
+    """Train the reference model `key` on a job's references, under a lease, and store it.
+
+    Returns:
+        How it ended: a `RunOutcome`, or an error's code.
+    """
     log = get_logger(__name__)
     work, started = resources.work, time.monotonic()
     if not settle(resources, lambda: work.claim_model(key, attempt)):
         log.info("stale message: the model is there, or somebody trains it")
-        return
+        return RunOutcome.STALE
     try:
         preset = _train(resources, key, job_id, attempt)
     except CancelledError:
         settle(resources, lambda: work.release_model(key, attempt))
         log.info("training given up")
-        return
+        return RunOutcome.CANCELLED
     except Exception as error:  # noqa: BLE001  every error ends as the model's state, with its code
-        _record_failure(resources, key, attempt, sort_error(error), error)
-        return
+        cause = sort_error(error)
+        _record_failure(resources, key, attempt, cause, error)
+        return cause.code
     seconds = time.monotonic() - started
     if settle(resources, lambda: work.commit_model(key, attempt, seconds)):
         TRAINING_SECONDS.labels(preset, "cpu").observe(seconds)
         log.info("training done", seconds=round(seconds, 1))
-    else:
-        log.info("stale result: somebody else trains this model", seconds=round(seconds, 1))
+        return RunOutcome.DONE
+    log.info("stale result: somebody else trains this model", seconds=round(seconds, 1))
+    return RunOutcome.STALE
 
 
 def _train(resources: Resources, key: str, job_id: str, attempt: int) -> str:
