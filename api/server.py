@@ -11,7 +11,6 @@ from common.telemetry import share_metrics
 from common.tracing import name_service, start_tracing
 
 settings = get_settings()
-share_metrics()  # gunicorn reads this file, and then loads the app, before it starts its processes
 
 bind = f"{settings.host}:{settings.port}"
 workers = 2
@@ -29,6 +28,7 @@ control_socket_disable = True
 
 
 def on_starting(_server: Any) -> None:
+    share_metrics()  # the app is loaded by now, but nothing was counted yet
     configure_logging(settings.log_format, settings.log_level)
     prepare(settings)
     Image.init()  # Pillow's readers, which the first upload would wait for otherwise

@@ -170,13 +170,13 @@ def test_two_workers_share_a_queue_and_stopping_one_loses_nothing(house, chapter
         with house.database.reading() as session:
             return set(session.scalars(query))
 
-    def is_signed_in(pid: int) -> bool:
+    def takes_work(pid: int) -> bool:
         with house.database.reading() as session:
-            return any(name.endswith(f":{pid}") for name in session.scalars(select(Worker.name)))
+            return any(name.endswith(f":{pid}") for name in session.scalars(select(Worker.name).where(Worker.slots > 0)))
 
     with house.worker("s2p") as extra:
         # Before that the other worker could do all pages alone.
-        wait_for(lambda: is_signed_in(extra.pid), 120)
+        wait_for(lambda: takes_work(extra.pid), 120)
         job = house.api.submit(pages, chapter["references"], params=QUICK)
         wait_for(lambda: len(workers_of(job.id)) == 2, 120)
         if number == signal.SIGKILL:
