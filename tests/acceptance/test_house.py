@@ -172,7 +172,8 @@ def test_two_workers_share_a_queue_and_stopping_one_loses_nothing(house, chapter
 
     def takes_work(pid: int) -> bool:
         with house.database.reading() as session:
-            return any(name.endswith(f":{pid}") for name in session.scalars(select(Worker.name).where(Worker.slots > 0)))
+            ready = session.scalars(select(Worker.name).where(Worker.slots > 0))
+            return any(name.endswith(f":{pid}") for name in ready)
 
     with house.worker("s2p") as extra:
         # Before that the other worker could do all pages alone.
