@@ -24,12 +24,31 @@ from workers.pipeline import send_pages, send_training
 
 PAGE, TRAINING = "page", "training"
 """What is found to be lost."""
-PAUSE_RATIO = 12.0
-"""A pause in times of the processor time that the round before it took."""
+SHARE = 0.08
+"""Of a processor, what rounds may take over a longer time."""
+BURST_S = 0.2
+"""Processor time that rounds may take at once after a quiet while, in seconds."""
 LONGEST_PAUSE_S = 0.25
 """Workers have a message waiting beside the one that they work on: they do without control for so long, in seconds."""
 SILENT_S = 120.0
 """A round that takes longer than this is stuck, in seconds: an archive of 2 GB takes a part of it to pack."""
+
+
+class Budget:
+    """Processor time for rounds: it grows by the clock, up to a burst, and what is overdrawn has to be waited for."""
+
+    def __init__(self) -> None:
+        self._left_s = BURST_S
+        self._at = time.monotonic()
+
+    def spend(self, cpu_s: float) -> float:
+        """Take what a round took; returns the pause that must follow, in seconds."""
+        now = time.monotonic()
+        self._left_s = min(BURST_S, self._left_s + SHARE * (now - self._at)) - cpu_s
+        self._at = now
+        pause_s = min(LONGEST_PAUSE_S, max(0.0, -self._left_s / SHARE))
+        self._left_s = max(self._left_s, -SHARE * pause_s)  # a long round is not held against those after it
+        return pause_s
 
 
 class Control:
@@ -58,16 +77,17 @@ class Control:
     def run(self, stop: threading.Event) -> None:
         """Work until `stop` is set; woken by a note on the broker, or after `poll_s` without one.
 
-        Workers wake it at every commit. Between two rounds it waits in proportion to what the last one took, and the
-        next round does at once what has come up meanwhile: so the rounds cost a share of a processor, not all of it.
+        Workers wake it at every commit. Under load it pauses between two rounds, and the next one does at once what has
+        come up meanwhile: so the rounds cost a share of a processor, not all of it. Where little goes on it never does.
         """
         log = get_logger(__name__)
+        budget = Budget()
         while not stop.is_set():
-            busy_s = time.thread_time()
+            cpu_s = time.thread_time()
             for step in (self._unpack, self._reap, self._train, self._feed, self._package, self._sweep):
                 self._attempt(step)
             self._round_at = time.monotonic()
-            stop.wait(min(LONGEST_PAUSE_S, PAUSE_RATIO * (time.thread_time() - busy_s)))
+            stop.wait(budget.spend(time.thread_time() - cpu_s))
             try:
                 self._broker.wait_for_wake(self._settings.poll_s)
             except BrokerError as error:

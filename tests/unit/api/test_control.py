@@ -1,47 +1,36 @@
 """Control's rounds: what they cost, and what one of them sends."""
 
-import itertools
-import threading
-
 import pytest
 
 from common.jobs.feeding import MESSAGES_PER_SLOT
 from common.names import Stage
-from tests.unit.api.conftest import on_sqlite
-from workers.control.loop import LONGEST_PAUSE_S, PAUSE_RATIO, Control
+from workers.control.loop import BURST_S, LONGEST_PAUSE_S, SHARE, Budget
 
 
-class Stop(threading.Event):
-    """Stops after so many rounds, and keeps how long each was followed by a pause."""
-
-    def __init__(self, rounds: int) -> None:
-        super().__init__()
-        self.pauses: list[float] = []
-        self._rounds = rounds
-
-    def wait(self, timeout: float | None = None) -> bool:
-        self.pauses.append(timeout or 0.0)
-        if len(self.pauses) == self._rounds:
-            self.set()
-        return self.is_set()
-
-
-class Idle:
-    """A broker that wakes at once."""
-
-    def wait_for_wake(self, _seconds: float) -> bool:
-        return True
+def test_a_round_is_paid_for_from_what_was_saved_up_and_then_with_pauses(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    budget = Budget()
+    assert budget.spend(BURST_S) == 0  # after a quiet while a burst costs nothing
+    assert budget.spend(0.01) == pytest.approx(0.01 / SHARE)
+    now += 0.01 / SHARE
+    assert budget.spend(0.004) == pytest.approx(0.004 / SHARE)
+    now += 1000
+    assert budget.spend(BURST_S) == 0  # more than a burst is not saved up
+    assert budget.spend(5.0) == LONGEST_PAUSE_S
+    now += LONGEST_PAUSE_S
+    assert budget.spend(0.004) == pytest.approx(0.004 / SHARE)  # a long round is not held against the next
 
 
-@on_sqlite
-def test_the_pause_after_a_round_is_in_proportion_to_what_the_round_took(house, monkeypatch, settings):
-    control = Control(settings, house.dispatch, house.store, Idle(), None, garbage=None)
-    monkeypatch.setattr(control, "_attempt", lambda _step: None)
-    clock = itertools.accumulate([0.0, 0.001, 0.0, 0.002, 0.0, 5.0])  # seconds of processor time: before, after, …
-    monkeypatch.setattr("time.thread_time", lambda: next(clock))
-    stop = Stop(rounds=3)
-    control.run(stop)
-    assert stop.pauses == pytest.approx([PAUSE_RATIO * 0.001, PAUSE_RATIO * 0.002, LONGEST_PAUSE_S])
+def test_rounds_take_their_share_of_a_processor_however_often_control_is_woken(monkeypatch):
+    now, spent = 0.0, 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    budget = Budget()
+    while now < 100:
+        spent += 0.005
+        now += 0.006
+        now += budget.spend(0.005)
+    assert spent / now == pytest.approx(SHARE, rel=0.05)
 
 
 def test_all_room_is_used_within_two_rounds_however_few_pages_most_tenants_have(dispatch, work, chapters):
