@@ -24,7 +24,7 @@ from workers.pipeline import send_pages, send_training
 
 PAGE, TRAINING = "page", "training"
 """What is found to be lost."""
-SHARE = 0.08
+SHARE = 0.05
 """Of a processor, what rounds may take over a longer time."""
 BURST_S = 0.2
 """Processor time that rounds may take at once after a quiet while, in seconds."""
