@@ -4,10 +4,11 @@ On an address that clients do not reach: it asks for no key, and tells nothing o
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client.registry import Collector
 
@@ -28,17 +29,7 @@ class SidePort:
 
     def __init__(self, host: str, port: int, find_obstacle: FindObstacle, *collectors: Collector) -> None:
         """Listens from now on; `port` 0 takes a free one. Raises OSError where it is taken."""
-
-        class Handler(_Handler):
-            timeout = SLOW_S
-
-            def render(self) -> bytes:
-                return render_metrics(*collectors)
-
-            def find_obstacle(self) -> str | None:
-                return find_obstacle()
-
-        self._server = ThreadingHTTPServer((host, port), Handler)
+        self._server = ThreadingHTTPServer((host, port), partial(_Handler, find_obstacle, collectors))
         self.port: int = self._server.server_address[1]
         threading.Thread(target=self._server.serve_forever, name="side-port", daemon=True).start()
 
@@ -61,20 +52,20 @@ def open_side_port(settings: Settings, find_obstacle: FindObstacle, *collectors:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def render(self) -> bytes:
-        raise NotImplementedError
+    timeout = SLOW_S
 
-    def find_obstacle(self) -> str | None:
-        raise NotImplementedError
+    def __init__(self, find_obstacle: FindObstacle, collectors: Sequence[Collector], *connection: Any) -> None:
+        self._find_obstacle, self._collectors = find_obstacle, collectors
+        super().__init__(*connection)  # answers
 
     def do_GET(self) -> None:
         match self.path.partition("?")[0]:
             case "/metrics":
-                self._answer(HTTPStatus.OK, self.render(), CONTENT_TYPE)
+                self._answer(HTTPStatus.OK, render_metrics(*self._collectors), CONTENT_TYPE)
             case "/healthz":
                 self._answer(HTTPStatus.OK, b"alive\n")
             case "/readyz":
-                obstacle = self.find_obstacle()
+                obstacle = self._find_obstacle()
                 status = HTTPStatus.SERVICE_UNAVAILABLE if obstacle else HTTPStatus.OK
                 self._answer(status, f"{obstacle or 'ready'}\n".encode())
             case _:
